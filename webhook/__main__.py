@@ -1,0 +1,5 @@
+"""`python -m webhook` is `tenantgate`."""
+
+from webhook.cli import main
+
+main()

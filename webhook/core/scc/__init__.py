@@ -1,0 +1,1 @@
+"""Security context constraints: which one admits a pod, and what it fills in."""

@@ -1,0 +1,52 @@
+"""One pod under one SCC: what it fills in, and what it objects to."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from webhook.core.model.finding import Finding
+from webhook.core.model.objects import Container, Pod
+from webhook.core.model.walk import containers, map_containers
+from webhook.core.scc.constraint import Constraint
+from webhook.core.scc.rules import RULES
+
+_POD_FILLS = tuple(rule.fill_pod for rule in RULES if rule.fill_pod)
+_CONTAINER_FILLS = tuple(rule.fill_container for rule in RULES if rule.fill_container)
+_POD_CHECKS = tuple((rule.id, rule.check_pod) for rule in RULES if rule.check_pod)
+_CONTAINER_CHECKS = tuple((rule.id, rule.check_container) for rule in RULES if rule.check_container)
+
+
+def fill(pod: Pod, scc: Constraint) -> Pod:
+    """Return the pod with the SCC's defaults where it is silent; the same pod if none was needed.
+
+    The constraint is one that is completed for the pod's namespace. The argument is left alone.
+    """
+    for fill_pod in _POD_FILLS:
+        pod = fill_pod(pod, scc)
+
+    def filled(container: Container) -> Container:
+        own = context = container.get("securityContext")
+        for fill_container in _CONTAINER_FILLS:
+            context = fill_container(context, container, pod, scc)
+        if context is None or context is own:
+            return container
+        return {**container, "securityContext": context}
+
+    return map_containers(pod, filled)
+
+
+def objections(pod: Pod, scc: Constraint) -> Iterator[Finding]:
+    """Yield what the SCC refuses in a filled pod: the pod's, then container by container.
+
+    Equals what OpenShift's provider validates; a value that every container inherits from the
+    pod is told once, where it stands.
+    """
+    for rule, check_pod in _POD_CHECKS:
+        for finding in check_pod(pod, scc):
+            yield replace(finding, rule=rule, policy=scc.name)
+    told: set[object] = set()
+    for place, container in containers(pod):
+        for rule, check_container in _CONTAINER_CHECKS:
+            for finding in check_container(place, container, pod, scc):
+                if finding.path[:2] == place[:2] or finding.path not in told:
+                    told.add(finding.path)
+                    yield replace(finding, rule=rule, policy=scc.name)

@@ -1,0 +1,74 @@
+"""Policy files on disk: found, read, and the set that is in force."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from webhook.core.policyset import PolicyError, PolicySet, Problem, parse_policies
+
+SHIPPED = Path(str(files("webhook"))) / "policies"
+"""The policies that come with the program."""
+
+_ENDINGS = frozenset({".yaml", ".yml", ".json"})
+
+
+def load(paths: Sequence[Path] = ()) -> PolicySet:
+    """Return the policies in files and folders, read as one set; the shipped ones if none is named.
+
+    A folder counts with all its subfolders. Hidden files and folders, files that are neither YAML
+    nor JSON, and policy tests (`*_test.yaml`) are passed over; a link counts as what it leads to, so
+    the files of a mounted ConfigMap are found.
+
+    Raises:
+        PolicyError: a path cannot be read, or the set has mistakes.
+    """
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    for path in paths or (SHIPPED,):
+        try:
+            for name, file in _files(path):
+                texts[name] = file.read_text(encoding="utf-8-sig")
+        except OSError as error:
+            problems.append(Problem(str(error.filename or path), 1, 1, _why(error)))
+        except UnicodeDecodeError as error:
+            problems.append(Problem(str(path), 1, 1, f"is not UTF-8 text: {error.reason}"))
+    if problems:
+        raise PolicyError(tuple(problems))
+    return parse_policies(texts)
+
+
+class PolicyStore:
+    """The set in force. `current` is replaced as a whole, never changed."""
+
+    def __init__(self, paths: Sequence[Path] = ()) -> None:
+        self.paths = tuple(paths)
+        self.current = load(self.paths)
+
+
+def _files(path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the policy files at a path in lexical order, with the names to call them by."""
+    if not path.is_dir():
+        yield str(path), path
+        return
+    for entry in _sorted(path.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _files(entry)
+        elif entry.suffix in _ENDINGS and not entry.stem.endswith("_test"):
+            yield (
+                (
+                    str(entry.relative_to(SHIPPED.parent))
+                    if SHIPPED in entry.parents
+                    else str(entry)
+                ),
+                entry,
+            )
+
+
+def _sorted(entries: Iterable[Path]) -> list[Path]:
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def _why(error: OSError) -> str:
+    return f"cannot be read: {error.strerror or error}"
