@@ -180,14 +180,19 @@ def _with_claims(
     theirs = path / "spec" / "volumes"
     own = value.get("spec", {}).get("volumeClaimTemplates")
     claims: dict[str, FieldPath] = {}
-    for index, _ in enumerate(_list(own, ours)):
-        part = _part({"own": own[index]}, FieldPath(("own", "metadata")), required=False)
-        claims.setdefault(str(part.get("name", "")), ours / index)
+    for index, claim in enumerate(_list(own, ours)):
+        try:
+            metadata = _part({"claim": claim}, FieldPath(("claim",))).get("metadata")
+        except ShapeError as error:
+            error.steps = list(reversed(ours / index))
+            raise
+        name = metadata.get("name") if isinstance(metadata, Mapping) else None
+        claims.setdefault(str(name or ""), ours / index)
     if not claims:
         return spec, ()
-    named = value.get("metadata", {}).get("name", "")
+    owner = (value.get("metadata") or {}).get("name", "")
     volumes: list[Json] = [
-        {"name": name, "persistentVolumeClaim": {"claimName": f"{name}-{named}-0"}}
+        {"name": name, "persistentVolumeClaim": {"claimName": f"{name}-{owner}-0"}}
         for name in claims
     ]
     places = list(claims.values())

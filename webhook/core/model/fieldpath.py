@@ -26,9 +26,7 @@ class FieldPath(tuple[str | int, ...]):
     def __str__(self) -> str:
         text = ""
         for step in self:
-            if isinstance(step, int):
-                text += f"[{step}]"
-            elif not _PLAIN.match(step):
+            if isinstance(step, int) or not _PLAIN.match(step):
                 text += f"[{step}]"
             else:
                 text += f".{step}" if text else step
@@ -36,7 +34,7 @@ class FieldPath(tuple[str | int, ...]):
 
     def pointer(self) -> str:
         """Return the path as an RFC 6901 JSON Pointer."""
-        return pointer(self)
+        return "".join(f"/{step if isinstance(step, int) else escaped(step)}" for step in self)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -57,12 +55,9 @@ class FieldPath(tuple[str | int, ...]):
         return cls(steps)
 
 
-def pointer(steps: tuple[str | int, ...]) -> str:
-    """Return steps as an RFC 6901 JSON Pointer; `~` and `/` inside a key are escaped."""
-    return "".join(
-        f"/{step}" if isinstance(step, int) else "/" + step.replace("~", "~0").replace("/", "~1")
-        for step in steps
-    )
+def escaped(key: str) -> str:
+    """Return a key as one step of a JSON Pointer: `~` is `~0`, `/` is `~1` (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 ROOT = FieldPath()

@@ -7,7 +7,7 @@ identity ends most of the walk at once.
 from collections.abc import Mapping
 from typing import Any
 
-from webhook.core.model.fieldpath import pointer
+from webhook.core.model.fieldpath import escaped
 
 Patch = tuple[Mapping[str, Any], ...]
 
@@ -19,29 +19,26 @@ def patch(before: Any, after: Any) -> Patch:
     key that is absent after is left alone where it was null before.
     """
     operations: list[Mapping[str, Any]] = []
-    _compare(before, after, (), operations)
+    _compare(before, after, "", operations)
     return tuple(operations)
 
 
-def _compare(
-    before: Any, after: Any, at: tuple[str | int, ...], out: list[Mapping[str, Any]]
-) -> None:
-    if before is after:
-        return
+def _compare(before: Any, after: Any, at: str, out: list[Mapping[str, Any]]) -> None:
     if type(before) is dict and type(after) is dict:
         for key, value in after.items():
             old = before.get(key)
             if old is value:
                 continue
             if old is None:
-                out.append({"op": "add", "path": pointer((*at, key)), "value": value})
+                out.append({"op": "add", "path": f"{at}/{escaped(key)}", "value": value})
             else:
-                _compare(old, value, (*at, key), out)
+                _compare(old, value, f"{at}/{escaped(key)}", out)
         for key, old in before.items():
-            if old is not None and key not in after:
-                out.append({"op": "remove", "path": pointer((*at, key))})
+            if key not in after and old is not None:
+                out.append({"op": "remove", "path": f"{at}/{escaped(key)}"})
     elif type(before) is list and type(after) is list and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            _compare(old, new, (*at, index), out)
+            if old is not new:
+                _compare(old, new, f"{at}/{index}", out)
     elif type(before) is not type(after) or before != after:
-        out.append({"op": "replace", "path": pointer(at), "value": after})
+        out.append({"op": "replace", "path": at, "value": after})

@@ -1,7 +1,7 @@
 """Untrusted JSON in; an object of known types, or a ShapeError, out.
 
 A shape names the fields that rules read and their types. Fields it does not name pass through
-untouched; a null is dropped, as Kubernetes drops it. What is returned shares everything with
+untouched; a null among the named is dropped, as Kubernetes drops it. What is returned shares everything with
 the input that did not have to change.
 """
 
@@ -110,25 +110,28 @@ def map_of(item: Shape) -> Shape:
 
 def object_of(**fields: Shape) -> Shape:
     """Return the shape of an object; fields that are not named may hold anything."""
-    get = fields.get
+    named = tuple(fields.items())
 
     def read(value: Any) -> Any:
         if type(value) is not dict:
             raise ShapeError("an object", value)
         changed: dict[str, Any] | None = None
-        for key, old in value.items():
+        for key, shape in named:
+            if key not in value:
+                continue
+            old = value[key]
             if old is None:
                 changed = changed if changed is not None else dict(value)
                 del changed[key]
-            elif shape := get(key):
-                try:
-                    new = shape(old)
-                except ShapeError as error:
-                    error.steps.append(key)
-                    raise
-                if new is not old:
-                    changed = changed if changed is not None else dict(value)
-                    changed[key] = new
+                continue
+            try:
+                new = shape(old)
+            except ShapeError as error:
+                error.steps.append(key)
+                raise
+            if new is not old:
+                changed = changed if changed is not None else dict(value)
+                changed[key] = new
         return value if changed is None else changed
 
     return read

@@ -18,12 +18,12 @@ from webhook.core.model.ranges import MCS, UID_RANGE, RangeError
 from webhook.core.model.request import Access, Grants, Namespace, User
 from webhook.core.scc import wording
 from webhook.core.scc.constraint import Constraint, NamespaceValues, complete, namespace_values
+from webhook.core.scc.evaluate import admits
 from webhook.core.scc.scope import REQUIRED_SCC, SCC, SUBJECT_TYPE
 from webhook.core.scc.select import (
     Accept,
     Choice,
     Subject,
-    admits,
     anything,
     choose,
     nothing,
@@ -198,6 +198,8 @@ class _Identities:
 
 
 def _listed(user: User, scc: Constraint) -> bool:
+    if not scc.users and not scc.groups:
+        return False
     return user.name in scc.users or not scc.groups.isdisjoint(user.groups)
 
 

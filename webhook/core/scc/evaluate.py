@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import Finding
 from webhook.core.model.objects import Container, Pod
 from webhook.core.model.walk import containers, map_containers
@@ -20,9 +21,16 @@ def fill(pod: Pod, scc: Constraint) -> Pod:
 
     The constraint is one that is completed for the pod's namespace. The argument is left alone.
     """
+    return _fill_containers(_fill_pod(pod, scc), scc)
+
+
+def _fill_pod(pod: Pod, scc: Constraint) -> Pod:
     for fill_pod in _POD_FILLS:
         pod = fill_pod(pod, scc)
+    return pod
 
+
+def _fill_containers(pod: Pod, scc: Constraint) -> Pod:
     def filled(container: Container) -> Container:
         own = context = container.get("securityContext")
         for fill_container in _CONTAINER_FILLS:
@@ -40,13 +48,31 @@ def objections(pod: Pod, scc: Constraint) -> Iterator[Finding]:
     Equals what OpenShift's provider validates; a value that every container inherits from the
     pod is told once, where it stands.
     """
+    yield from _objections_to_pod(pod, scc)
+    yield from _objections_to_containers(pod, scc)
+
+
+def admits(pod: Pod, scc: Constraint) -> bool:
+    """Tell whether an SCC's rules accept the pod after filling it in; stops at the first no."""
+    pod = _fill_pod(pod, scc)
+    if next(_objections_to_pod(pod, scc), None) is not None:
+        return False
+    return next(_objections_to_containers(_fill_containers(pod, scc), scc), None) is None
+
+
+def _objections_to_pod(pod: Pod, scc: Constraint) -> Iterator[Finding]:
     for rule, check_pod in _POD_CHECKS:
         for finding in check_pod(pod, scc):
             yield replace(finding, rule=rule, policy=scc.name)
-    told: set[object] = set()
+
+
+def _objections_to_containers(pod: Pod, scc: Constraint) -> Iterator[Finding]:
+    told: set[FieldPath] = set()
     for place, container in containers(pod):
         for rule, check_container in _CONTAINER_CHECKS:
             for finding in check_container(place, container, pod, scc):
-                if finding.path[:2] == place[:2] or finding.path not in told:
-                    told.add(finding.path)
-                    yield replace(finding, rule=rule, policy=scc.name)
+                inherited = finding.path[:2] != place[:2]
+                if inherited and finding.path in told:
+                    continue
+                told.add(finding.path)
+                yield replace(finding, rule=rule, policy=scc.name)

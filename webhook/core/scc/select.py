@@ -74,11 +74,6 @@ def choose(pod: Pod, sccs: Sequence[Constraint], who: Who, accept: Accept) -> Ch
     return Choice(None, pod, None, tuple(attempts))
 
 
-def admits(pod: Pod, scc: Constraint) -> bool:
-    """Tell whether an SCC's rules accept the pod after filling it in."""
-    return next(objections(fill(pod, scc), scc), None) is None
-
-
 def _changes(pod: Pod, filled: Pod, scc: Constraint) -> tuple[Finding, ...]:
     """Return what the SCC would have filled in, one finding a field."""
     found: list[Finding] = []

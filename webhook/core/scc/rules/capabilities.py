@@ -40,9 +40,9 @@ def fill(
 def check(place: FieldPath, container: Container, pod: Pod, scc: Constraint) -> Iterator[Finding]:
     """Refuse each added capability that is not allowed and each required drop that is missing."""
     capabilities = container.get("securityContext", {}).get("capabilities")
-    path = place / "securityContext" / "capabilities"
     if capabilities is None:
         if scc.default_add_capabilities or scc.required_drop_capabilities:
+            path = place / "securityContext" / "capabilities"
             yield Finding(path, UNSET, "the capabilities that the SCC requires", "set them")
         return
     if "*" in scc.allowed_capabilities:
@@ -54,7 +54,7 @@ def check(place: FieldPath, container: Container, pod: Pod, scc: Constraint) -> 
         ):
             granted = {*scc.allowed_capabilities, *scc.default_add_capabilities}
             yield Finding(
-                path=path / "add",
+                path=place / "securityContext" / "capabilities" / "add",
                 observed=capability,
                 allowed=", ".join(sorted(granted)) or "none",
                 fix=f"remove {capability} from the list",
@@ -63,7 +63,7 @@ def check(place: FieldPath, container: Container, pod: Pod, scc: Constraint) -> 
     for capability in scc.required_drop_capabilities:
         if capability not in dropped:
             yield Finding(
-                path=path / "drop",
+                path=place / "securityContext" / "capabilities" / "drop",
                 observed=dropped,
                 allowed=f"a list with {capability}",
                 fix=f"add {capability} to the list",

@@ -47,44 +47,46 @@ def check(place: FieldPath, container: Container, pod: Pod, scc: Constraint) -> 
     strategy = scc.run_as_user
     if strategy.type == "RunAsAny":
         return
-    path, user = _effective("runAsUser", place, container, pod)
+    user = _effective("runAsUser", container, pod)
     if strategy.type == "MustRunAsNonRoot":
-        yield from _root(place, container, pod, path, user)
+        yield from _root(place, container, pod, user)
     elif strategy.type == "MustRunAs":
         if user != strategy.uid:
-            yield _finding(path, user, str(strategy.uid))
+            yield _finding(_where("runAsUser", place, container, pod), user, str(strategy.uid))
     elif strategy.range is None or user is None or user not in strategy.range:
-        yield _finding(path, user, str(strategy.range))
+        yield _finding(_where("runAsUser", place, container, pod), user, str(strategy.range))
 
 
-def _root(
-    place: FieldPath, container: Container, pod: Pod, user_path: FieldPath, user: int | None
-) -> Iterator[Finding]:
-    path, non_root = _effective("runAsNonRoot", place, container, pod)
+def _root(place: FieldPath, container: Container, pod: Pod, user: int | None) -> Iterator[Finding]:
+    non_root = _effective("runAsNonRoot", container, pod)
     if non_root is False or (non_root is None and user is None):
         yield Finding(
-            path=path,
+            path=_where("runAsNonRoot", place, container, pod),
             observed=UNSET if non_root is None else non_root,
             allowed="true",
             fix="set runAsNonRoot: true, or remove it so that it is filled in",
         )
     elif user == 0:
         yield Finding(
-            path=user_path,
+            path=_where("runAsUser", place, container, pod),
             observed=0,
             allowed="any user but root (0)",
             fix="set runAsUser to the user that the image is built for",
         )
 
 
-def _effective(
-    field: str, place: FieldPath, container: Container, pod: Pod
-) -> tuple[FieldPath, Any]:
+def _effective(field: str, container: Container, pod: Pod) -> Any:
     own = container.get("securityContext", {})
-    inherited = pod.get("spec", {}).get("securityContext", {})
-    if field not in own and field in inherited:
-        return _POD / field, inherited.get(field)
-    return place / "securityContext" / field, own.get(field)
+    if field in own:
+        return own.get(field)
+    return pod.get("spec", {}).get("securityContext", {}).get(field)
+
+
+def _where(field: str, place: FieldPath, container: Container, pod: Pod) -> FieldPath:
+    own = container.get("securityContext", {})
+    if field not in own and field in pod.get("spec", {}).get("securityContext", {}):
+        return _POD / field
+    return place / "securityContext" / field
 
 
 def _finding(path: FieldPath, user: int | None, allowed: str) -> Finding:

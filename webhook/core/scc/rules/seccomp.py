@@ -56,12 +56,12 @@ def fill_pod(pod: Pod, scc: Constraint) -> Pod:
         profile = text(own) if own is not None else next(iter(scc.named_seccomp), "")
     if not profile:
         return pod
+    filled = _set(context, profile)
     if annotations.get(POD_ANNOTATION) != profile:
         metadata = {**metadata, "annotations": {**annotations, POD_ANNOTATION: profile}}
-    return cast(
-        Pod,
-        {**pod, "metadata": metadata, "spec": {**spec, "securityContext": _set(context, profile)}},
-    )
+    elif filled is context:
+        return pod
+    return cast(Pod, {**pod, "metadata": metadata, "spec": {**spec, "securityContext": filled}})
 
 
 def fill_container(

@@ -55,7 +55,7 @@ _TYPES = {
 def volume_type(volume: Volume) -> str | None:
     """Return a volume's type in an SCC's spelling; None for a source that nobody knows."""
     for key, name in _TYPES.items():
-        if key in volume:
+        if volume.get(key) is not None:
             return name
     return None
 
@@ -81,7 +81,7 @@ def check(pod: Pod, scc: Constraint) -> Iterator[Finding]:
 def _refused(index: int, volume: Volume, kind: str | None, scc: Constraint) -> Finding:
     return Finding(
         path=_PATH / index,
-        observed=kind or next((key for key in volume if key != "name"), UNSET),
+        observed=kind or next((key for key in volume if key not in ("name", *_TYPES)), UNSET),
         allowed=", ".join(sorted(scc.volumes - {"none"})) or "no volume",
         fix="use a volume of an allowed type, such as a PersistentVolumeClaim"
         if "persistentVolumeClaim" in scc.volumes
