@@ -1,0 +1,237 @@
+"""What the cluster looks like now, kept in memory and in step with the API server.
+
+Of every object only what decisions read is kept. Readers take no lock: a change is the assignment
+of a finished value. Live reads are for what the cache cannot have, and bounded in time.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from sys import intern
+from typing import Any, cast
+
+from webhook.cluster.access import Answers
+from webhook.cluster.client import Api, path_of
+from webhook.cluster.watch import PACE, Pace, Watcher
+from webhook.core.model.objects import JsonObject, Pod
+from webhook.core.model.request import Access, Namespace
+from webhook.core.rbac import Binding, Kind, Rbac, RbacIndex, Role, read_rbac
+
+_ANNOTATIONS = (
+    "openshift.io/",
+    "security.openshift.io/",
+    "tenantgate.io/",
+    "scheduler.alpha.kubernetes.io/",
+)
+_RBAC: Mapping[str, Kind] = {
+    "roles": "Role",
+    "rolebindings": "RoleBinding",
+    "clusterroles": "ClusterRole",
+    "clusterrolebindings": "ClusterRoleBinding",
+}
+
+
+class ClusterCache:
+    """Namespaces, service accounts and RBAC of one cluster.
+
+    Args:
+        api: the way to its API server.
+        rbac: follow RBAC objects, and answer for authorization in `access`; without, `access` can
+            tell nothing and says so.
+        timeout: seconds that a live read may take.
+        pace: how often and how long the watches wait.
+    """
+
+    def __init__(
+        self, api: Api, *, rbac: bool = True, timeout: float = 2, pace: Pace = PACE
+    ) -> None:
+        self._api = api
+        self._timeout = timeout
+        self._namespaces = _Namespaces()
+        self._accounts = _ServiceAccounts()
+        self._watchers: list[Watcher[Any]] = [
+            Watcher(api, "namespaces", "/api/v1/namespaces", self._namespaces, pace),
+            Watcher(api, "serviceaccounts", "/api/v1/serviceaccounts", self._accounts, pace),
+        ]
+        self.access: Access = Answers({})
+        if rbac:
+            index = RbacIndex()
+            self.access = Rbac(index)
+            group = "/apis/rbac.authorization.k8s.io/v1"
+            self._watchers += [
+                Watcher(api, resource, f"{group}/{resource}", _Rbac(kind, index), pace)
+                for resource, kind in _RBAC.items()
+            ]
+
+    def start(self) -> None:
+        """Start to follow the cluster; returns at once, with `synced` still false."""
+        for watcher in self._watchers:
+            watcher.start()
+
+    def stop(self, patience: float = 2) -> None:
+        """Stop following, within `patience` seconds; what is known stays readable."""
+        end = time.monotonic() + patience
+        for watcher in self._watchers:
+            watcher.stop()
+        for watcher in self._watchers:
+            watcher.join(max(0.0, end - time.monotonic()))
+
+    @property
+    def synced(self) -> bool:
+        """Whether everything has been listed at least once: before that, nothing can be decided."""
+        return all(watcher.synced for watcher in self._watchers)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until `synced`, for `timeout` seconds at most; return whether it is."""
+        end = time.monotonic() + timeout
+        while not self.synced and time.monotonic() < end:
+            time.sleep(0.02)
+        return self.synced
+
+    def ages(self) -> Mapping[str, float]:
+        """Return for each resource the seconds since it was last known to be in step.
+
+        That is the last list, event or bookmark, or the last time that the server took up a watch
+        from where we stood. Infinite where there has been none.
+        """
+        return {watcher.resource: watcher.age for watcher in self._watchers}
+
+    def problems(self) -> Mapping[str, str]:
+        """Return what is wrong, for each resource with which something is."""
+        return {watcher.resource: watcher.problem for watcher in self._watchers if watcher.problem}
+
+    def namespace(self, name: str) -> Namespace | None:
+        """Return a namespace as last known."""
+        return self._namespaces.get(name)
+
+    def read_namespace(self, name: str) -> Namespace | None:
+        """Ask the API server for a namespace, and remember the answer; None if there is none.
+
+        Raises:
+            ClusterError: it gave no answer.
+        """
+        path = path_of("api", "v1", "namespaces", name)
+        found = self._api.find(path, timeout=self._timeout)
+        if not isinstance(found, dict):
+            return None
+        record = self._namespaces.read(found)
+        self._namespaces.put(record)
+        return record[1]
+
+    def pod(self, namespace: str, name: str) -> Pod | None:
+        """Ask the API server for a pod; None if there is none. Pods are not followed.
+
+        Raises:
+            ClusterError: it gave no answer.
+        """
+        path = path_of("api", "v1", "namespaces", namespace, "pods", name)
+        return cast(Pod | None, self._api.find(path, timeout=self._timeout))
+
+    def automount(self, namespace: str, service_account: str) -> bool | None:
+        """Return a service account's own `automountServiceAccountToken`; None if it has none."""
+        return self._accounts.get(namespace, service_account)
+
+
+_NamespaceRecord = tuple[int, Namespace]
+
+
+class _Namespaces:
+    """Namespaces by name. A live read may come between events, so the newer version wins."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _NamespaceRecord] = {}
+        self._writing = threading.Lock()
+
+    def get(self, name: str) -> Namespace | None:
+        record = self._known.get(name)
+        return record[1] if record else None
+
+    def read(self, obj: JsonObject) -> _NamespaceRecord:
+        metadata = _mapping(obj.get("metadata"))
+        annotations = _mapping(metadata.get("annotations"))
+        version = str(metadata.get("resourceVersion") or "")
+        return int(version) if version.isdecimal() else 0, Namespace(
+            name=intern(str(metadata.get("name"))),
+            labels=dict(_mapping(metadata.get("labels"))),
+            annotations={
+                key: value for key, value in annotations.items() if key.startswith(_ANNOTATIONS)
+            },
+        )
+
+    def replace(self, records: list[_NamespaceRecord]) -> None:
+        with self._writing:
+            self._known = {record[1].name: record for record in records}
+
+    def put(self, record: _NamespaceRecord) -> None:
+        with self._writing:
+            known = self._known.get(record[1].name)
+            if not known or known[0] <= record[0]:
+                self._known[record[1].name] = record
+
+    def delete(self, namespace: str, name: str, version: int) -> None:
+        with self._writing:
+            known = self._known.get(name)
+            if known and known[0] <= version:
+                del self._known[name]
+
+
+_AccountRecord = tuple[str, str, bool | None]
+
+
+class _ServiceAccounts:
+    """Whether service accounts mount their token, by namespace and name."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, bool | None]] = {}
+
+    def get(self, namespace: str, name: str) -> bool | None:
+        return self._known.get(namespace, {}).get(name)
+
+    def read(self, obj: JsonObject) -> _AccountRecord:
+        metadata = _mapping(obj.get("metadata"))
+        mount = obj.get("automountServiceAccountToken")
+        return (
+            intern(str(metadata.get("namespace"))),
+            intern(str(metadata.get("name"))),
+            mount if isinstance(mount, bool) else None,
+        )
+
+    def replace(self, records: list[_AccountRecord]) -> None:
+        known: dict[str, dict[str, bool | None]] = {}
+        for namespace, name, mount in records:
+            known.setdefault(namespace, {})[name] = mount
+        self._known = known
+
+    def put(self, record: _AccountRecord) -> None:
+        namespace, name, mount = record
+        self._known.setdefault(namespace, {})[name] = mount
+
+    def delete(self, namespace: str, name: str, version: int) -> None:
+        accounts = self._known.get(namespace, {})
+        accounts.pop(name, None)
+        if not accounts:
+            self._known.pop(namespace, None)
+
+
+class _Rbac:
+    """The RBAC objects of one kind, on their way into the index."""
+
+    def __init__(self, kind: Kind, index: RbacIndex) -> None:
+        self._kind = kind
+        self._index = index
+
+    def read(self, obj: JsonObject) -> Role | Binding:
+        return read_rbac(obj, self._kind)
+
+    def replace(self, records: list[Role | Binding]) -> None:
+        self._index.replace(self._kind, records)
+
+    def put(self, record: Role | Binding) -> None:
+        self._index.put(record)
+
+    def delete(self, namespace: str, name: str, version: int) -> None:
+        self._index.delete(self._kind, namespace, name)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,119 @@
+"""The cluster as tenancy rules see it, from files: everything is indexed when it is read."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from webhook.core.model.marks import MANAGED, TENANT
+from webhook.core.model.objects import Json, JsonObject
+from webhook.core.model.world import HostUse, Namespace, Ref, annotations, labels
+
+_IRREGULAR = {"Endpoints": "endpoints"}
+_ROUTES = frozenset({"httproutes", "grpcroutes", "tlsroutes"})
+
+
+def plural(kind: str) -> str:
+    """Return the resource of a kind, as Kubernetes forms the plural: `NetworkPolicy`, `Ingress`."""
+    if kind in _IRREGULAR:
+        return _IRREGULAR[kind]
+    word = kind.lower()
+    if re.search(r"(s|x|ch|sh)$", word):
+        return word + "es"
+    return re.sub(r"y$", "ie", word) + "s" if re.search(r"[^aeiou]y$", word) else word + "s"
+
+
+def host_uses(value: JsonObject, ref: Ref) -> Iterator[HostUse]:
+    """Yield the hosts that an Ingress or a route answers for, lower case, each with its paths."""
+    spec = value.get("spec")
+    if not isinstance(spec, Mapping):
+        return
+    if ref.resource == "ingresses":
+        for rule in _list(spec.get("rules")):
+            http = rule.get("http") if isinstance(rule, Mapping) else None
+            found = _list(http.get("paths")) if isinstance(http, Mapping) else ()
+            paths = [str(item.get("path") or "/") for item in found if isinstance(item, Mapping)]
+            for path in paths or [""]:
+                yield HostUse(_host(rule.get("host")), path, ref)
+        for tls in _list(spec.get("tls")):
+            for name in _list(tls.get("hosts") if isinstance(tls, Mapping) else None):
+                yield HostUse(_host(name), "", ref)
+    elif ref.resource in _ROUTES:
+        for name in _list(spec.get("hostnames")):
+            yield HostUse(_host(name), "", ref)
+
+
+def _host(value: Any) -> str:
+    return str(value or "").lower().rstrip(".")
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
+
+
+class OfflineWorld:
+    """A cluster that documents describe; what they do not say does not exist."""
+
+    def __init__(self, objects: Iterable[Json] = ()) -> None:
+        self._objects: dict[Ref, JsonObject] = {}
+        self._namespaces: dict[str, Namespace] = {}
+        self._tenants: dict[str, list[str]] = {}
+        self._hosts: dict[str, list[HostUse]] = {}
+        self._wildcards: list[HostUse] = []
+        self._managed: dict[tuple[str, str], list[JsonObject]] = {}
+        for value in objects:
+            if isinstance(value, Mapping):
+                self._add(value)
+
+    def _add(self, value: JsonObject) -> None:
+        metadata = value.get("metadata")
+        metadata = metadata if isinstance(metadata, Mapping) else {}
+        group = str(value.get("apiVersion", "")).rpartition("/")[0]
+        name, namespace = str(metadata.get("name", "")), str(metadata.get("namespace", ""))
+        ref = Ref(group, plural(str(value.get("kind", ""))), namespace, name)
+        self._objects[ref] = value
+        if ref.resource == "namespaces" and not group:
+            self._add_namespace(name, value, metadata)
+        if labels(value).get(MANAGED) == "true":
+            self._managed.setdefault((ref.resource, namespace), []).append(value)
+        for use in host_uses(value, ref):
+            if use.host.startswith("*"):
+                self._wildcards.append(use)
+            else:
+                self._hosts.setdefault(use.host, []).append(use)
+
+    def _add_namespace(self, name: str, value: JsonObject, metadata: JsonObject) -> None:
+        status = value.get("status")
+        phase = status.get("phase") if isinstance(status, Mapping) else ""
+        found = Namespace(
+            name,
+            {**labels(value), "kubernetes.io/metadata.name": name},
+            annotations(value),
+            bool(metadata.get("deletionTimestamp")) or phase == "Terminating",
+        )
+        self._namespaces[name] = found
+        if tenant := found.labels.get(TENANT):
+            self._tenants.setdefault(tenant, []).append(name)
+
+    def namespace(self, name: str) -> Namespace | None:
+        """Return a namespace, None when no document describes it."""
+        return self._namespaces.get(name)
+
+    def namespaces_of(self, tenant: str) -> Sequence[str]:
+        """Return the names of the namespaces that carry a tenant's stamp, sorted."""
+        return sorted(self._tenants.get(tenant, ()))
+
+    def host_uses(self, host: str) -> Iterable[HostUse]:
+        """Return every use of a host name by that very spelling."""
+        return self._hosts.get(host, ())
+
+    def wildcard_uses(self) -> Iterable[HostUse]:
+        """Return every use of a wildcard host name."""
+        return self._wildcards
+
+    def get(self, ref: Ref) -> JsonObject | None:
+        """Return an object, None when no document describes it."""
+        return self._objects.get(ref)
+
+    def managed(self, resource: str, namespace: str) -> Iterable[JsonObject]:
+        """Return the platform-managed objects of a resource in a namespace."""
+        return self._managed.get((resource, namespace), ())
