@@ -1,0 +1,243 @@
+"""The shipped policies hold OpenShift's values, and grant nothing beyond the two everyday SCCs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from webhook.core.policyset import PolicySet, parse_policies
+
+ROOT = Path(__file__).parent.parent
+POLICIES = ROOT / "policies"
+ORIGINALS = ROOT.parent / "shared" / "data" / "openshift-sccs"
+
+BASE = "configMap csi downwardAPI emptyDir ephemeral image persistentVolumeClaim projected secret"
+FOUR = "KILL MKNOD SETUID SETGID"
+HOST = {
+    "dir": "allowHostDirVolumePlugin",
+    "network": "allowHostNetwork",
+    "ports": "allowHostPorts",
+    "pid": "allowHostPID",
+    "ipc": "allowHostIPC",
+}
+RESTRICTED = ("MustRunAsRange", "MustRunAs", "MustRunAs", "RunAsAny")
+HOSTNETWORK = ("MustRunAsRange", "MustRunAs", "MustRunAs", "MustRunAs")
+NONROOT = ("MustRunAsNonRoot", "MustRunAs", "RunAsAny", "RunAsAny")
+ANYUID = ("RunAsAny", "MustRunAs", "RunAsAny", "RunAsAny")
+ANYTHING = ("RunAsAny", "RunAsAny", "RunAsAny", "RunAsAny")
+V2 = {"escalation": False, "caps": "NET_BIND_SERVICE", "drop": "ALL", "seccomp": "runtime/default"}
+
+# strategies: user, SELinux, fsGroup, supplementalGroups; ids: the range that the first, the third
+# and the fourth of them carry; what a row leaves out is false, null, or the base volumes.
+TABLE: Mapping[str, Mapping[str, Any]] = {
+    "anyuid": {
+        "strategies": ANYUID,
+        "drop": "MKNOD",
+        "priority": 10,
+        "groups": ["system:cluster-admins"],
+    },
+    "hostaccess": {
+        "strategies": RESTRICTED,
+        "drop": FOUR,
+        "host": "dir network ports pid ipc",
+        "volumes": f"{BASE} hostPath",
+    },
+    "hostmount-anyuid": {
+        "strategies": ANYUID,
+        "drop": "MKNOD",
+        "host": "dir",
+        "volumes": f"{BASE} hostPath nfs",
+        "users": ["system:serviceaccount:openshift-infra:pv-recycler-controller"],
+    },
+    "hostmount-anyuid-v2": {
+        "strategies": ANYTHING,
+        "drop": "MKNOD",
+        "host": "dir",
+        "volumes": f"{BASE} hostPath nfs",
+    },
+    "hostnetwork": {"strategies": HOSTNETWORK, "drop": FOUR, "host": "network ports"},
+    "hostnetwork-v2": {"strategies": HOSTNETWORK, "host": "network ports", **V2},
+    "nested-container": {
+        "strategies": HOSTNETWORK,
+        "ids": (0, 65534),
+        "type": "container_engine_t",
+        "caps": "SETUID SETGID",
+        "seccomp": "*",
+        "level": "RequirePodLevel",
+    },
+    "nonroot": {"strategies": NONROOT, "drop": FOUR},
+    "nonroot-v2": {"strategies": NONROOT, **V2},
+    "privileged": {
+        "strategies": ANYTHING,
+        "privileged": True,
+        "caps": "*",
+        "seccomp": "*",
+        "sysctls": "*",
+        "host": "dir network ports pid ipc",
+        "volumes": "*",
+        "users": ["system:admin", "system:serviceaccount:openshift-infra:build-controller"],
+        "groups": ["system:cluster-admins", "system:nodes", "system:masters"],
+    },
+    "restricted": {"strategies": RESTRICTED, "drop": FOUR},
+    "restricted-v2": {"strategies": RESTRICTED, **V2},
+    "restricted-v3": {
+        "strategies": HOSTNETWORK,
+        "ids": (1000, 65534),
+        "level": "RequirePodLevel",
+        **V2,
+    },
+}
+
+
+def _words(row: Mapping[str, Any], key: str) -> list[str] | None:
+    return row[key].split() if key in row else None
+
+
+def _expected(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an SCC that a row of the table stands for."""
+    user, se_linux, fs_group, groups = (dict[str, Any](type=kind) for kind in row["strategies"])
+    if "ids" in row:
+        low, high = row["ids"]
+        user |= {"uidRangeMin": low, "uidRangeMax": high}
+        fs_group["ranges"] = groups["ranges"] = [{"min": low, "max": high}]
+    if "type" in row:
+        se_linux["seLinuxOptions"] = {"type": row["type"]}
+    hosts = row.get("host", "").split()
+    return {
+        "priority": row.get("priority"),
+        "users": row.get("users", []),
+        "groups": row.get("groups", []),
+        "allowPrivilegedContainer": row.get("privileged", False),
+        "allowPrivilegeEscalation": row.get("escalation", True),
+        "defaultAddCapabilities": None,
+        "allowedCapabilities": _words(row, "caps"),
+        "requiredDropCapabilities": _words(row, "drop"),
+        "seccompProfiles": _words(row, "seccomp"),
+        "allowedUnsafeSysctls": _words(row, "sysctls"),
+        "forbiddenSysctls": None,
+        "allowedFlexVolumes": None,
+        "defaultAllowPrivilegeEscalation": None,
+        **{field: word in hosts for word, field in HOST.items()},
+        "userNamespaceLevel": row.get("level"),
+        "runAsUser": user,
+        "seLinuxContext": se_linux,
+        "fsGroup": fs_group,
+        "supplementalGroups": groups,
+        "readOnlyRootFilesystem": False,
+        "volumes": sorted(row.get("volumes", BASE).split()),
+    }
+
+
+def _read(name: str) -> Any:
+    return yaml.safe_load((POLICIES / "scc" / f"{name}.yaml").read_text())
+
+
+def _fields(scc: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an SCC's own fields: an absent one is null, absent users or groups are none."""
+    known = dict.fromkeys(_expected(TABLE["restricted"])) | {"users": [], "groups": []}
+    fields = {key: scc[key] for key in scc if key not in {"apiVersion", "kind", "metadata"}}
+    return known | fields | {"volumes": sorted(fields["volumes"])}
+
+
+def test_the_thirteen_are_shipped_one_file_each() -> None:
+    assert sorted(path.stem for path in (POLICIES / "scc").iterdir()) == sorted(TABLE)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_values_are_openshifts(name: str) -> None:
+    assert _fields(_read(name)) == _expected(TABLE[name])
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_each_says_what_it_is_for(name: str) -> None:
+    scc = _read(name)
+
+    assert scc["apiVersion"] == "security.openshift.io/v1"
+    assert scc["kind"] == "SecurityContextConstraints"
+    assert scc["metadata"]["name"] == name
+    assert list(scc["metadata"]["annotations"]) == ["kubernetes.io/description"]
+    assert 1 <= scc["metadata"]["annotations"]["kubernetes.io/description"].count(".") <= 3
+
+
+@pytest.mark.skipif(
+    not ORIGINALS.is_dir(),
+    reason=f"OpenShift's own files are not beside this repository ({ORIGINALS})",
+)
+@pytest.mark.parametrize("name", TABLE)
+def test_values_equal_openshifts_own_file(name: str) -> None:
+    original = yaml.safe_load((ORIGINALS / f"{name}.yaml").read_text())
+    ours = _read(name)
+
+    assert {**ours, "metadata": {"name": name}} == {**original, "metadata": {"name": name}}
+    assert (
+        ours["metadata"]["annotations"]["kubernetes.io/description"]
+        != original["metadata"]["annotations"]["kubernetes.io/description"]
+    )
+
+
+def test_each_scc_has_a_role_and_two_are_granted_to_everybody() -> None:
+    documents = list(yaml.safe_load_all((POLICIES / "rbac.yaml").read_text()))
+    roles = {item["metadata"]["name"]: item for item in documents if item["kind"] == "ClusterRole"}
+    bindings = [item for item in documents if item["kind"] != "ClusterRole"]
+
+    assert {name: role["rules"] for name, role in roles.items()} == {
+        f"system:openshift:scc:{scc}": [
+            {
+                "apiGroups": ["security.openshift.io"],
+                "resources": ["securitycontextconstraints"],
+                "resourceNames": [scc],
+                "verbs": ["use"],
+            }
+        ]
+        for scc in TABLE
+    }
+    assert [
+        (
+            item["kind"],
+            item["metadata"]["name"],
+            item["roleRef"]["kind"],
+            item["roleRef"]["name"],
+            [(subject["kind"], subject["name"]) for subject in item["subjects"]],
+        )
+        for item in bindings
+    ] == [
+        (
+            "ClusterRoleBinding",
+            f"system:openshift:scc:{scc}",
+            "ClusterRole",
+            f"system:openshift:scc:{scc}",
+            [("Group", "system:authenticated")],
+        )
+        for scc in ("restricted-v2", "restricted-v3")
+    ]
+
+
+def test_the_set_loads_and_orders_as_openshift_does() -> None:
+    paths = sorted(POLICIES.rglob("*.yaml"))
+    policies = parse_policies({str(path.relative_to(ROOT)): path.read_text() for path in paths})
+
+    assert [scc.name for scc in policies.sccs] == [
+        "anyuid",
+        "restricted-v2",
+        "restricted-v3",
+        "restricted",
+        "nested-container",
+        "nonroot-v2",
+        "nonroot",
+        "hostmount-anyuid",
+        "hostmount-anyuid-v2",
+        "hostnetwork-v2",
+        "hostnetwork",
+        "hostaccess",
+        "privileged",
+    ]
+    assert policies.warnings == ()
+
+
+def test_the_platform_file_spells_out_the_defaults() -> None:
+    """A set without the file behaves as the file says."""
+    written = parse_policies({"platform.yaml": (POLICIES / "platform.yaml").read_text()})
+
+    assert written.platform == PolicySet().platform
