@@ -1,0 +1,1 @@
+"""The serving certificate: issued for development, read and checked always."""

@@ -1,0 +1,238 @@
+"""`tenantgate serve`: the webhook."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from webhook.settings import (
+    LISTEN,
+    OPS_LISTEN,
+    OPS_LISTEN_IN_CLUSTER,
+    Address,
+    Settings,
+    default_workers,
+    in_cluster,
+    parse_rate,
+)
+
+_PATH = click.Path(path_type=Path)
+_SAMPLE = Path(__file__).parent.parent / "server" / "sample-review.json"
+
+
+class _Parsed(click.ParamType[Any]):
+    """A value in a notation of its own."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _NotStarted(click.ClickException):
+    """The webhook cannot serve as it was asked to."""
+
+    exit_code = 2
+
+
+@click.command()
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    envvar="TENANTGATE_LISTEN",
+    type=_Parsed("HOST:PORT", Address.parse),
+    default=LISTEN,
+    show_default=True,
+    help="Where reviews are answered, over TLS.",
+)
+@click.option(
+    "--ops-listen",
+    metavar="HOST:PORT",
+    envvar="TENANTGATE_OPS_LISTEN",
+    type=_Parsed("HOST:PORT", Address.parse),
+    help=f"Where /healthz, /readyz and /metrics are answered, in plain HTTP.  [default: {OPS_LISTEN}; "
+    f"in a cluster {OPS_LISTEN_IN_CLUSTER}]",
+)
+@click.option(
+    "-p",
+    "--policy",
+    metavar="PATH",
+    envvar="TENANTGATE_POLICY",
+    multiple=True,
+    type=_PATH,
+    help="Policy file or folder; repeatable.  [default: the shipped set]",
+)
+@click.option(
+    "--cert-dir",
+    metavar="DIR",
+    envvar="TENANTGATE_CERT_DIR",
+    type=_PATH,
+    default=Path("certs"),
+    show_default=True,
+    help="The folder of ca.crt, tls.crt and tls.key. Outside a cluster, an empty one gets a "
+    "development certificate.",
+)
+@click.option(
+    "--kubeconfig",
+    metavar="FILE",
+    envvar="TENANTGATE_KUBECONFIG",
+    type=_PATH,
+    help="Follow the cluster that this file names. In a pod, the cluster around it is followed.",
+)
+@click.option(
+    "--kube-context",
+    metavar="NAME",
+    envvar="TENANTGATE_KUBE_CONTEXT",
+    default="",
+    help="The kubeconfig context to use.",
+)
+@click.option(
+    "--context",
+    metavar="PATH",
+    envvar="TENANTGATE_CONTEXT",
+    multiple=True,
+    type=_PATH,
+    help="Files that describe a cluster, in place of one: Namespaces, ServiceAccounts, Roles and "
+    "bindings; repeatable.",
+)
+@click.option(
+    "--workers",
+    metavar="N",
+    envvar="TENANTGATE_WORKERS",
+    type=click.IntRange(min=1),
+    help="Worker processes.  [default: the CPU limit in cores]",
+)
+@click.option(
+    "--access",
+    envvar="TENANTGATE_ACCESS",
+    type=click.Choice(["rbac", "sar"]),
+    default="rbac",
+    show_default=True,
+    help="Who may use an SCC: by the cluster's RBAC objects, or by asking the API server "
+    "(SubjectAccessReview), for clusters with other authorizers.",
+)
+@click.option(
+    "--server",
+    envvar="TENANTGATE_SERVER",
+    type=click.Choice(["asgi", "gthread"]),
+    default="asgi",
+    show_default=True,
+    help="What carries reviews: the asgi worker, or Flask under threads, which is portable.",
+)
+@click.option(
+    "--log-allowed",
+    metavar="all|none|RATE",
+    envvar="TENANTGATE_LOG_ALLOWED",
+    type=_Parsed("all|none|RATE", parse_rate),
+    default="all",
+    show_default=True,
+    help="How many admissions are logged; refusals always are.",
+)
+@click.pass_context
+def serve(
+    ctx: click.Context,
+    /,
+    ops_listen: Address | None,
+    policy: tuple[Path, ...],
+    workers: int | None,
+    **options: Any,
+) -> None:
+    """Run the webhook: answer the API server's admission reviews.
+
+    Without a cluster it runs all the same, on a development certificate that it issues itself: a
+    namespace that no --context file describes is taken to be an ordinary one.
+
+    Runs until it is told to end (SIGTERM, or Ctrl-C). Exits 2 when it cannot start.
+    """
+    inside = in_cluster()
+    settings = Settings(
+        ops_listen=ops_listen or (OPS_LISTEN_IN_CLUSTER if inside else OPS_LISTEN),
+        policies=policy,
+        workers=workers or default_workers(),
+        in_cluster=inside,
+        **options,
+    )
+    if settings.context and (settings.kubeconfig or settings.kube_context):
+        raise click.UsageError(
+            "--context describes a cluster by files, --kubeconfig and --kube-context name a live "
+            "one: give one or the other"
+        )
+    if settings.access == "sar" and not settings.live:
+        raise click.UsageError("--access sar asks an API server: name one with --kubeconfig FILE")
+    ctx.exit(_serve(settings))
+
+
+def _serve(settings: Settings) -> int:
+    """Check everything that can be checked before anybody is answered, then serve."""
+    from webhook.certs.files import CertificateError
+    from webhook.certs.issue import prepare
+    from webhook.server.supervisor import ListenError, bind, run
+
+    _check_facts(settings)
+    try:
+        issued = prepare(settings.cert_dir, issuing=not settings.in_cluster)
+        main, ops = bind(settings.listen), bind(settings.ops_listen)
+    except (CertificateError, ListenError) as error:
+        raise _NotStarted(str(error)) from None
+    reviews = Address(settings.listen.host, main.getsockname()[1])
+    watched = Address(settings.ops_listen.host, ops.getsockname()[1])
+
+    def announce() -> None:
+        click.echo(
+            f"tenantgate is ready: reviews on https://{reviews}, "
+            f"/healthz /readyz /metrics on http://{watched}",
+            err=True,
+        )
+        if not settings.live:
+            click.echo(_trial(settings, reviews, issued), err=True)
+
+    return run(settings, main, ops, announce)
+
+
+def _check_facts(settings: Settings) -> None:
+    """Make sure that policies load, and that there is a way to the facts."""
+    from webhook.cluster.client import ConfigurationError
+    from webhook.core.rbac import RbacError
+    from webhook.server.context import ContextError
+    from webhook.server.service import cluster
+    from webhook.store import PolicyStore
+
+    store = PolicyStore(settings.policies)
+    for warning in store.current.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    try:
+        cluster(settings, store)
+    except (ContextError, RbacError) as error:
+        raise _NotStarted(f"--context cannot be used:\n{error}") from None
+    except ConfigurationError as error:
+        raise _NotStarted(str(error)) from None
+
+
+def _trial(settings: Settings, reviews: Address, issued: bool) -> str:
+    """Return how to try the webhook by hand."""
+    ca = settings.cert_dir / "ca.crt"
+    host = "localhost" if reviews.host in ("0.0.0.0", "::") else reviews.host  # noqa: S104
+    url = f"https://{Address(host, reviews.port)}/mutate"
+    command = [
+        *("curl", "-sS", "--cacert", str(ca), "-H", "Content-Type: application/json"),
+        *("--data-binary", f"@{_SAMPLE}", url),
+    ]
+    origin = "issued just now" if issued else "as it was there"
+    return (
+        f"development certificate in {settings.cert_dir} ({origin}); clients trust {ca}\n"
+        f"no cluster is followed: facts come from files and assumptions\n\n"
+        f"Try it with a sample review, a pod of an ordinary user:\n\n"
+        f"  {shlex.join(command)}\n\n"
+        'Expect "allowed":true, with a patch (base64) that fills in a UID from the namespace\'s range, '
+        "an SELinux level,\na seccomp profile and dropped capabilities, and that notes the SCC: "
+        "openshift.io/scc is restricted-v2."
+    )

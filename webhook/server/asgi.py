@@ -1,0 +1,229 @@
+"""The hot routes as an ASGI application: reads a body, has it decided, sends the answer.
+
+The event loop decides what needs no live read by itself, as handing it over would cost more than
+deciding it. What has to wait for the API server waits in a small pool of threads, no longer than
+the caller does.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from time import perf_counter
+from typing import Any, Protocol
+
+from webhook.core.model.request import Request
+from webhook.core.model.review import NotAReview, read_review
+from webhook.server.gather import WouldBlock
+from webhook.server.handle import Handler, check_head, deadline_of, late, too_large
+from webhook.settings import MAX_BODY
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MOST_REQUESTS = 512
+MOST_BYTES = 16 * MAX_BODY
+"""Of bodies held at once by a worker."""
+
+THREADS = 8
+MOST_WAITING = 64
+"""Requests that may wait for a live read at once; what would queue behind them would be late."""
+
+_LINGER_SECONDS = 2.0
+_LINGER_BYTES = 4 * MAX_BODY
+
+_log = logging.getLogger(__name__)
+
+
+class Service(Protocol):
+    """What a worker process runs besides answering: started and stopped with it."""
+
+    handler: Handler
+    inflight: int
+
+    def start(self) -> None:
+        """Begin; the caches fill themselves from here on."""
+        ...
+
+    def tick(self) -> None:
+        """Do what is due each second; called on the loop, so it may not wait."""
+        ...
+
+    def refresh(self) -> None:
+        """Do what is due each second and may take a while."""
+        ...
+
+    def stop(self) -> None:
+        """End; nothing is lost."""
+        ...
+
+
+class App:
+    """The ASGI application of one worker process."""
+
+    def __init__(self, make: Callable[[], Service]) -> None:
+        self._make = make
+        self._service: Service | None = None
+        self._pool = ThreadPoolExecutor(THREADS, "live-read")
+        self._waiting = 0
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the life of the worker."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close"})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            self._service = self._make()
+            self._service.start()
+        except Exception as error:  # noqa: BLE001 - told to gunicorn, which gives up
+            _log.exception("the worker cannot start")
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        keeping = asyncio.create_task(self._keep(self._service))
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        keeping.cancel()
+        self._service.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _keep(self, service: Service) -> None:
+        while True:
+            await asyncio.sleep(1)
+            try:
+                service.tick()
+                await asyncio.to_thread(service.refresh)
+            except Exception:  # noqa: BLE001 - whatever it is, the next second may be better
+                _log.exception("housekeeping failed; it is tried again")
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        service = self._service
+        if service is None:
+            await _send(send, 404, b'{"error":"not started"}')
+            return
+        handler = service.handler
+        content_type, length = _head(scope["headers"])
+        deadline = deadline_of(scope["query_string"])
+        held = length or 0
+        shed = False
+        service.inflight += 1
+        self._held += held
+        try:
+            check_head(scope["path"], scope["method"], content_type, length)
+            if service.inflight > MOST_REQUESTS or self._held > MOST_BYTES:
+                shed = True
+                status, answer = handler.shed()
+            else:
+                status, answer = await self._review(handler, scope["path"], receive, deadline)
+        except NotAReview as error:
+            status, answer = handler.rejected(error)
+        except _Gone:
+            return
+        finally:
+            service.inflight -= 1
+            self._held -= held
+        await _send(send, status, answer)
+        if status == 413 or shed:
+            await _linger(receive)
+
+    async def _review(
+        self, handler: Handler, path: str, receive: Receive, deadline: float
+    ) -> tuple[int, bytes]:
+        end = asyncio.get_running_loop().time() + deadline
+        try:
+            async with asyncio.timeout_at(end):
+                body = await _body(receive)
+        except TimeoutError:
+            raise late(deadline) from None
+        started = perf_counter()
+        request = read_review(path, body)
+        try:
+            decision = handler.decide(request, wait=False)
+        except WouldBlock:
+            return await self._wait(handler, request, started, end)
+        return 200, handler.finish(request, decision, started)
+
+    async def _wait(
+        self, handler: Handler, request: Request, started: float, end: float
+    ) -> tuple[int, bytes]:
+        """Decide in a thread, as a live read is needed; refuse when that takes too long."""
+        if self._waiting >= MOST_WAITING:
+            return handler.shed()
+        loop = asyncio.get_running_loop()
+        self._waiting += 1
+        job = loop.run_in_executor(self._pool, partial(handler.decide, request))
+        job.add_done_callback(self._waited)
+        try:
+            async with asyncio.timeout_at(end):
+                decision = await asyncio.shield(job)
+        except TimeoutError:
+            why = "the API server did not answer in time what this request hangs on"
+            decision = handler.undecided("deadline", why, retry=True)
+        return 200, handler.finish(request, decision, started)
+
+    def _waited(self, job: "asyncio.Future[Any]") -> None:
+        self._waiting -= 1
+        if not job.cancelled():
+            job.exception()  # seen, so that nobody warns of it when the caller has left
+
+
+class _Gone(Exception):
+    """The caller went away, so nobody waits for an answer."""
+
+
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
+    chunks: list[bytes] = []
+    size = 0
+    while message["type"] == "http.request":
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise too_large()
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        message = await receive()
+    raise _Gone
+
+
+async def _linger(receive: Receive) -> None:
+    """Take in what the caller is still sending, or the reset would overtake the answer."""
+    left = _LINGER_BYTES
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+
+
+async def _send(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if status == 405:
+        headers.append((b"allow", b"POST"))
+    elif status == 429:
+        headers.append((b"retry-after", b"1"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _head(headers: list[tuple[bytes, bytes]]) -> tuple[str, int | None]:
+    """Return the content type and the announced length."""
+    content_type, length = "", None
+    for name, value in headers:
+        if name == b"content-type":
+            content_type = value.decode("latin-1")
+        elif name == b"content-length" and value.isdigit():
+            length = int(value)
+    return content_type, length

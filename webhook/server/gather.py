@@ -1,0 +1,122 @@
+"""Every question to the outside, asked before a request is decided."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from webhook.cluster.access import AccessReviews, Answers
+from webhook.cluster.offline import MCS, UID_RANGE
+from webhook.core.engine import identities, needs
+from webhook.core.model.objects import Pod
+from webhook.core.model.request import Access, Facts, Namespace, Request, User
+from webhook.core.policyset import PolicySet
+
+
+class Cluster(Protocol):
+    """What the webhook asks a cluster: from caches at once, or live and then it takes a while."""
+
+    @property
+    def access(self) -> Access:
+        """Who may use which SCC."""
+        ...
+
+    @property
+    def synced(self) -> bool:
+        """Whether the caches were filled once; before that they say nothing."""
+        ...
+
+    def namespace(self, name: str) -> Namespace | None:
+        """Return a namespace from the cache."""
+        ...
+
+    def read_namespace(self, name: str) -> Namespace | None:
+        """Return a namespace as the API server has it now."""
+        ...
+
+    def pod(self, namespace: str, name: str) -> Pod | None:
+        """Return a pod as the API server has it now."""
+        ...
+
+    def automount(self, namespace: str, service_account: str) -> bool | None:
+        """Return a service account's own `automountServiceAccountToken`, from the cache."""
+        ...
+
+
+class WouldBlock(Exception):
+    """Only a live read can answer, and whoever asks must not wait for one here."""
+
+
+class NotSynced(Exception):
+    """The caches are not filled yet; a little later they will be."""
+
+
+def gather(
+    request: Request,
+    policies: PolicySet,
+    cluster: Cluster,
+    *,
+    wait: bool,
+    reviews: AccessReviews | None = None,
+) -> Facts:
+    """Return the facts that the request is decided on.
+
+    A namespace that the cache lacks, or knows without the ranges that SCC admission reads, may
+    have been made a moment ago: it is read live, once. So is the pod that a CONNECT goes to, as
+    what it runs with is the whole question. Grants are in the cluster's objects, unless `reviews`
+    asks the API server for each identity.
+
+    Raises:
+        WouldBlock: not without waiting.
+        NotSynced: the caches are not filled yet.
+    """
+    wanted = needs(request, policies)
+    if not cluster.synced:
+        raise NotSynced
+    namespace = pod = automount = None
+    if wanted.namespace:
+        namespace = cluster.namespace(request.namespace)
+        if not _complete(namespace):
+            _may_wait(wait)
+            namespace = cluster.read_namespace(request.namespace)
+    if wanted.pod:
+        _may_wait(wait)
+        pod = cluster.pod(request.namespace, request.name)
+    if wanted.service_account:
+        automount = cluster.automount(request.namespace, wanted.service_account)
+    access = cluster.access
+    if reviews and wanted.grants:
+        users = identities(request, policies, pod)
+        access = _asked(reviews, users, request.namespace, policies, wait=wait)
+    return Facts(namespace=namespace, access=access, pod=pod, automount=automount)
+
+
+def _asked(
+    reviews: AccessReviews,
+    users: Iterable[User],
+    namespace: str,
+    policies: PolicySet,
+    *,
+    wait: bool,
+) -> Answers:
+    """Return the API server's answers about all SCCs, the remembered ones if they are complete."""
+    names = [scc.name for scc in policies.sccs]
+    grants = {}
+    for user in users:
+        known = reviews.cached(user, namespace, names)
+        if known is None:
+            _may_wait(wait)
+            known = reviews.ask(user, namespace, names)
+        grants[user, namespace] = known
+    return Answers(grants)
+
+
+def _complete(namespace: Namespace | None) -> bool:
+    return (
+        namespace is not None
+        and UID_RANGE in namespace.annotations
+        and MCS in namespace.annotations
+    )
+
+
+def _may_wait(wait: bool) -> None:
+    if not wait:
+        raise WouldBlock

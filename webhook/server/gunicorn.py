@@ -1,0 +1,185 @@
+"""gunicorn's part: the TLS listener with its workers, and the plain one for kubelet and Prometheus.
+
+Two servers, as TLS is one setting for all of a gunicorn's addresses.
+"""
+
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from webhook.certs.files import Files
+from webhook.certs.serving import ServingCertificate
+from webhook.log import Lines
+from webhook.server import protocol
+from webhook.server.app import ops_app, review_app
+from webhook.server.asgi import App
+from webhook.server.health import StatusFolder
+from webhook.server.parent import end_with_parent
+from webhook.server.service import Service, keep
+from webhook.settings import Settings
+
+KEEPALIVE = 95
+"""Seconds that an idle connection stays open: longer than the 90 after which the API server drops
+it, as a request that meets a closing connection fails and is not sent again."""
+
+HUNG = 30
+"""Seconds without a sign of life after which a worker is replaced."""
+
+_THREADS = 8
+_CUT = 2
+"""Seconds by which a worker ends before it would be killed, so that its last lines are written."""
+
+
+def serve_reviews(settings: Settings, listener: socket.socket, run_dir: Path, lines: Lines) -> None:
+    """Run the TLS listener until it is told to end; does not return but exits."""
+    _Reviews(settings, listener, run_dir, lines).run()
+
+
+def serve_ops(settings: Settings, listener: socket.socket, run_dir: Path) -> None:
+    """Run the ops listener until it is told to end; does not return but exits."""
+    statuses = StatusFolder(run_dir).read
+    options = {
+        "worker_class": "gthread",
+        "workers": 1,
+        "threads": 4,
+        "graceful_timeout": 1,
+        "proc_name": "tenantgate-ops",
+        "post_fork": lambda arbiter, worker: end_with_parent(worker.ppid),
+    }
+    _Gunicorn(listener, run_dir, options, lambda: ops_app(statuses, settings.workers)).run()
+
+
+class _Log(Logger):  # type: ignore[misc]
+    """gunicorn's own messages, by way of the log that everything goes to."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.propagate = True
+
+
+class _Gunicorn(BaseApplication):  # type: ignore[misc]
+    """A gunicorn that is configured here and by nothing else."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        run_dir: Path,
+        options: dict[str, Any],
+        make: Callable[[], Any],
+    ) -> None:
+        self._options = {
+            "bind": f"fd://{listener.detach()}",
+            "logger_class": _Log,
+            "errorlog": None,
+            "control_socket_disable": True,
+            "worker_tmp_dir": str(run_dir),
+            "timeout": HUNG,
+            **options,
+        }
+        self._make = make
+        super().__init__()
+
+    def load_config(self) -> None:
+        for key, value in self._options.items():
+            self.cfg.set(key, value)
+
+    def load(self) -> Any:
+        return self._make()
+
+
+class _Reviews(_Gunicorn):
+    """The TLS listener. What a worker needs is made in the worker, after the fork."""
+
+    def __init__(
+        self, settings: Settings, listener: socket.socket, run_dir: Path, lines: Lines
+    ) -> None:
+        self._settings = settings
+        self._lines = lines
+        self._folder = StatusFolder(run_dir)
+        self._certificate: ServingCertificate | None = None
+        self._service: Service | None = None
+        self._worker: Any = None
+        self._run_dir = run_dir
+        self._parent = os.getppid()
+        files = Files(settings.cert_dir)
+        options = {
+            "worker_class": settings.server,
+            "workers": settings.workers,
+            "threads": _THREADS if settings.server == "gthread" else 1,
+            "asgi_loop": "uvloop",
+            "asgi_lifespan": "on",
+            "http_protocols": "h1",
+            "keepalive": KEEPALIVE,
+            "graceful_timeout": settings.graceful_timeout,
+            "certfile": str(files.certificate),
+            "keyfile": str(files.key),
+            "ssl_context": self._tls,
+            "proc_name": "tenantgate",
+            "post_fork": self._forked,
+            "post_worker_init": self._started,
+            "worker_abort": lambda worker: lines.flush(),
+            "worker_exit": self._exited,
+            "child_exit": self._buried,
+            "on_exit": self._ended,
+        }
+        super().__init__(listener, run_dir, options, self._app)
+
+    def _app(self) -> Any:
+        self._certificate = ServingCertificate(Files(self._settings.cert_dir))
+        if self._settings.server == "asgi":
+            return App(self._make_service)
+        service = self._make_service()
+        service.start()
+        keep(service)
+        return review_app(service.handler)
+
+    def _make_service(self) -> Service:
+        self._service = Service(
+            self._settings,
+            self._lines,
+            folder=self._folder,
+            certificate=self._certificate,
+            draining=self._draining,
+        )
+        return self._service
+
+    def _draining(self) -> bool:
+        return self._worker is not None and not self._worker.alive
+
+    def _tls(self, conf: Any, default: Callable[[], Any]) -> Any:
+        """Return the TLS context of this worker; without one it must not serve at all."""
+        if self._certificate is None:
+            raise SystemExit("no certificate was loaded")
+        return self._certificate.context
+
+    def _forked(self, arbiter: Any, worker: Any) -> None:
+        end_with_parent(worker.ppid)
+        self._worker = worker
+
+    def _started(self, worker: Any) -> None:
+        if self._settings.server == "asgi":
+            protocol.install()
+        worker.cfg.set("graceful_timeout", max(1, self._settings.graceful_timeout - _CUT))
+
+    def _exited(self, arbiter: Any, worker: Any) -> None:
+        if self._service:
+            self._service.stop()
+        self._lines.close()
+
+    def _ended(self, arbiter: Any) -> None:
+        """Clean up in the place of a parent that was killed."""
+        if os.getppid() != self._parent:
+            shutil.rmtree(self._run_dir, ignore_errors=True)
+
+    def _buried(self, arbiter: Any, worker: Any) -> None:
+        """Forget a worker that died, so that its last status does not count as one that hangs."""
+        from prometheus_client.multiprocess import mark_process_dead
+
+        self._folder.remove(worker.pid)
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,183 @@
+"""What one worker process holds: policies, the cluster, the handler, and who looks after them."""
+
+import gc
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from webhook.certs.serving import ServingCertificate
+from webhook.cluster.access import AccessReviews
+from webhook.cluster.cache import ClusterCache
+from webhook.cluster.client import connect
+from webhook.cluster.offline import OfflineCluster
+from webhook.log import DecisionLog, Lines
+from webhook.metrics import Metrics
+from webhook.server.context import read_context
+from webhook.server.gather import Cluster
+from webhook.server.handle import Handler, Observer
+from webhook.server.health import Status, StatusFolder
+from webhook.settings import Settings
+from webhook.store import PolicyStore
+
+_log = logging.getLogger(__name__)
+
+
+class _Followed(Cluster, Protocol):
+    """A cluster that is followed from `start` to `stop`."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def ages(self) -> Mapping[str, float]: ...
+
+
+class Service:
+    """A worker's state, from its start to its end.
+
+    `tick` and `refresh` are called every second by whoever runs the worker: `tick` must not wait
+    and belongs on the event loop where there is one, `refresh` reads files and may take a while.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        lines: Lines,
+        *,
+        folder: StatusFolder | None = None,
+        certificate: ServingCertificate | None = None,
+        draining: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.inflight = 0
+        self.metrics = Metrics()
+        self._settings = settings
+        self._lines = lines
+        self._store = PolicyStore(settings.policies)
+        self._loaded = time.time()
+        self._certificate = certificate
+        self._draining = draining
+        self._folder = folder
+        self._cluster, self._reviews = cluster(settings, self._store)
+        self._frozen = False
+        observer = Observer(self.metrics, DecisionLog(lines, settings.log_allowed))
+        self.handler = Handler(self._store, self._cluster, observer, self._reviews)
+
+    def start(self) -> None:
+        """Have the caches fill themselves, and say how this worker is."""
+        self._lines.gather()
+        self._cluster.start()
+        self.tick()
+
+    def attend(self) -> None:
+        """Do all that is due each second, and never fail."""
+        try:
+            self.tick()
+            self.refresh()
+        except Exception:  # noqa: BLE001 - whatever it is, the next second may be better
+            _log.exception("housekeeping failed; it is tried again")
+
+    def tick(self) -> None:
+        """Take up a changed certificate and tell the ops listener how this worker is."""
+        if self._certificate:
+            self._certificate.refresh()
+        if self._folder:
+            self._folder.write(self.status())
+
+    def refresh(self) -> None:
+        """Take up changed policy files; a set that does not load leaves the old one in use."""
+        if self._cluster.synced and not self._frozen:
+            self._frozen = True
+            gc.freeze()  # policies and caches stay: no collection need look at them again
+        before, problem = self._store.current, self._store.problem
+        self._store.refresh()
+        if self._store.current is not before:
+            self._loaded = time.time()
+            self._lines.event(
+                "info",
+                __name__,
+                "policies were reloaded",
+                "policy_loaded",
+                policy_set_hash=self._store.current.hash,
+            )
+        elif self._store.problem and self._store.problem != problem:
+            self._lines.event(
+                "error",
+                __name__,
+                f"the last good policies stay in use: {self._store.problem}",
+                "policy_rejected",
+                policy_set_hash=self._store.current.hash,
+            )
+
+    def stop(self) -> None:
+        """End the watches and write out the log."""
+        self._cluster.stop()
+        if self._reviews:
+            self._reviews.close()
+        if self._folder:
+            self._folder.remove(os.getpid())
+        self._lines.close()
+
+    def status(self) -> Status:
+        """Return how this worker is, now."""
+        expiry = self._certificate.validity if self._certificate else None
+        return Status(
+            pid=os.getpid(),
+            beat=time.monotonic(),
+            policies=self._store.current.hash,
+            policies_loaded=self._loaded,
+            policy_problem=self._store.problem,
+            synced=self._cluster.synced,
+            leaf_expiry=expiry.leaf.timestamp() if expiry else 0,
+            ca_expiry=expiry.ca.timestamp() if expiry and expiry.ca else 0,
+            inflight=self.inflight,
+            draining=self._draining(),
+            cache_ages={
+                resource: age
+                for resource, age in self._cluster.ages().items()
+                if math.isfinite(age)
+            },
+        )
+
+
+class _Files(OfflineCluster):
+    """Files do not move, so there is nothing to follow."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def ages(self) -> Mapping[str, float]:
+        return {}
+
+
+def cluster(settings: Settings, store: PolicyStore) -> tuple[_Followed, AccessReviews | None]:
+    """Return where facts come from: a live cluster, or files; nothing is followed yet.
+
+    With it come the access reviews, where grants are to be asked of the API server.
+
+    Raises:
+        ContextError: a `--context` file cannot be read.
+        RbacError: the RBAC documents in them cannot.
+        ConfigurationError: nobody can tell where the API server is.
+    """
+    if not settings.live:
+        return _Files(read_context(settings.context), store.current.rbac), None
+    api = connect(settings.kubeconfig, settings.kube_context)
+    if settings.access == "sar":
+        return ClusterCache(api, rbac=False), AccessReviews(api)
+    return ClusterCache(api), None
+
+
+def keep(service: Service) -> None:
+    """Look after a worker that has no event loop, from a thread that ends with it."""
+
+    def run() -> None:
+        while True:
+            service.attend()
+            time.sleep(1)
+
+    threading.Thread(target=run, name="keeper", daemon=True).start()

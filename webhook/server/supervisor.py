@@ -1,0 +1,190 @@
+"""`serve` as processes: the TLS listener, the ops listener beside it, and one that minds both."""
+
+import logging
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from webhook import log
+from webhook.metrics import MULTIPROCESS
+from webhook.server.health import StatusFolder, checks
+from webhook.server.parent import end_with_parent
+from webhook.settings import Address, Settings
+
+_ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP})
+_SIGNALS = _ENDING | {signal.SIGCHLD}
+_OPS_PATIENCE = 3.0
+_RESTART_PAUSE = 1.0
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+
+_log = logging.getLogger(__name__)
+
+
+class ListenError(Exception):
+    """An address cannot be listened on."""
+
+
+def bind(address: Address) -> socket.socket:
+    """Take an address; nobody is answered before somebody listens.
+
+    Raises:
+        ListenError: the address is taken, or not ours.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address.host, address.port))
+    except OSError as error:
+        raise ListenError(f"cannot listen on {address}: {error.strerror or error}") from None
+    return listener
+
+
+def run(
+    settings: Settings,
+    main: socket.socket,
+    ops: socket.socket,
+    announce: Callable[[], None],
+) -> int:
+    """Serve until told to end; return the exit status of the TLS listener.
+
+    Args:
+        settings: how to serve.
+        main: the bound socket of the TLS listener.
+        ops: the bound socket of the ops listener.
+        announce: called once, as soon as every worker is ready.
+    """
+    run_dir = Path(
+        tempfile.mkdtemp(
+            prefix="tenantgate-",
+            dir=_SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None,
+        )
+    )
+    try:
+        # The name is read when the metrics library is imported, which only the children do.
+        os.environ[MULTIPROCESS] = str(run_dir)
+        lines = log.configure(run_dir / "log.lock")
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            return _Supervisor(settings, main, ops, run_dir, lines).run(announce)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            lines.close()
+    finally:
+        del os.environ[MULTIPROCESS]
+        shutil.rmtree(run_dir, ignore_errors=True)
+
+
+class _Supervisor:
+    def __init__(
+        self,
+        settings: Settings,
+        main: socket.socket,
+        ops: socket.socket,
+        run_dir: Path,
+        lines: log.Lines,
+    ) -> None:
+        self._settings = settings
+        self._listeners = (main, ops)
+        self._run_dir = run_dir
+        self._lines = lines
+        self._statuses = StatusFolder(run_dir)
+
+    def run(self, announce: Callable[[], None]) -> int:
+        main = self._fork(self._reviews)
+        self._listeners[0].close()
+        ops, ops_started = self._fork(self._ops), time.monotonic()
+        announced = stopping = False
+        while True:
+            caught = signal.sigtimedwait(_SIGNALS, 1.0 if announced or stopping else 0.05)
+            if caught and caught.si_signo in _ENDING:
+                stopping = True
+                # A hangup means the terminal is gone; gunicorn would take it for a reload.
+                hangup = caught.si_signo == signal.SIGHUP
+                _signal(main, signal.SIGTERM if hangup else caught.si_signo)
+            ended = _reap()
+            if main in ended:
+                break
+            if ops in ended:
+                ops = 0
+            if not ops and not stopping and time.monotonic() - ops_started > _RESTART_PAUSE:
+                _log.error("the ops listener ended; it is started again")
+                ops, ops_started = self._fork(self._ops), time.monotonic()
+            if not announced and not stopping:
+                found = checks(self._statuses.read(), self._settings.workers)
+                if not any(check.problem for check in found):
+                    announced = True
+                    announce()
+        if ops and ops not in ended:
+            _end(ops)
+        return ended[main]
+
+    def _reviews(self) -> None:
+        from webhook.server.gunicorn import serve_reviews
+
+        self._listeners[1].close()
+        serve_reviews(self._settings, self._listeners[0], self._run_dir, self._lines)
+
+    def _ops(self) -> None:
+        from webhook.server.gunicorn import serve_ops
+
+        serve_ops(self._settings, self._listeners[1], self._run_dir)
+
+    def _fork(self, target: Callable[[], None]) -> int:
+        """Run `target` in a process of its own, from which nothing comes back here."""
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            return pid
+        status = 1
+        try:
+            end_with_parent(parent)
+            for caught in _SIGNALS:
+                signal.signal(caught, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            target()
+            status = 0
+        except SystemExit as leave:
+            status = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+        except BaseException:  # noqa: BLE001 - the process ends here, whatever it is
+            _log.exception("a server process failed")
+        finally:
+            self._lines.close()
+            os._exit(status & 0xFF)
+
+
+def _reap() -> dict[int, int]:
+    """Return the exit statuses of the children that have ended, as a shell would tell them."""
+    ended: dict[int, int] = {}
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if not pid:
+            return ended
+        code = os.waitstatus_to_exitcode(status)
+        ended[pid] = code if code >= 0 else 128 - code
+
+
+def _end(pid: int) -> None:
+    """End a child, by force if it takes too long."""
+    _signal(pid, signal.SIGTERM)
+    end = time.monotonic() + _OPS_PATIENCE
+    while time.monotonic() < end:
+        signal.sigtimedwait({signal.SIGCHLD}, 0.1)
+        if pid in _reap():
+            return
+    _signal(pid, signal.SIGKILL)
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
