@@ -1,12 +1,14 @@
 """The command line: commands are loaded when they are called, so that each starts fast."""
 
+import atexit
+import gc
 import sys
 from importlib import import_module
 
 import click
 
 from webhook import __version__
-from webhook.core.policyset import PolicyError
+from webhook.cli.quick import uncollected
 
 _COMMANDS = {
     "check": "Decide manifests offline, as the cluster would.",
@@ -25,7 +27,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"webhook.cli.{cmd_name}"), cmd_name)
+        with uncollected():
+            command: click.Command = getattr(import_module(f"webhook.cli.{cmd_name}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -34,6 +37,8 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; policies that cannot be used are a usage error of every command."""
+        with uncollected():
+            from webhook.core.policyset import PolicyError
         try:
             return super().invoke(ctx)
         except PolicyError as error:
@@ -58,5 +63,6 @@ def cli() -> None:
 
 def main() -> None:
     """Run the program; it calls itself by the name it was called by."""
+    atexit.register(gc.freeze)  # what is left at the end goes with the process: no collecting
     name = sys.argv[0].rpartition("/")[2]
     cli(prog_name="kubectl tenantgate" if name == "kubectl-tenantgate" else "tenantgate")

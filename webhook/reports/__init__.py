@@ -1,0 +1,1 @@
+"""Decisions in, one text out: each format in its module."""
