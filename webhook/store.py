@@ -1,12 +1,13 @@
 """Policy files on disk: found, read, and the set that is in force."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.resources import files
+from contextlib import suppress
 from pathlib import Path
 
+import webhook
 from webhook.core.policyset import PolicyError, PolicySet, Problem, parse_policies
 
-SHIPPED = Path(str(files("webhook"))) / "policies"
+SHIPPED = Path(webhook.__path__[0]) / "policies"  # importlib.resources would cost 8 ms to import
 """The policies that come with the program."""
 
 _ENDINGS = frozenset({".yaml", ".yml", ".json"})
@@ -26,23 +27,56 @@ def load(paths: Sequence[Path] = ()) -> PolicySet:
     problems: list[Problem] = []
     for path in paths or (SHIPPED,):
         try:
-            for name, file in _files(path):
-                texts[name] = file.read_text(encoding="utf-8-sig")
+            found = list(_files(path))
         except OSError as error:
             problems.append(Problem(str(error.filename or path), 1, 1, _why(error)))
-        except UnicodeDecodeError as error:
-            problems.append(Problem(str(path), 1, 1, f"is not UTF-8 text: {error.reason}"))
+            continue
+        for name, file in found:
+            try:
+                texts[name] = file.read_text(encoding="utf-8-sig")
+            except OSError as error:
+                problems.append(Problem(name, 1, 1, _why(error)))
+            except UnicodeDecodeError as error:
+                problems.append(Problem(name, 1, 1, f"is not UTF-8 text: {error.reason}"))
     if problems:
         raise PolicyError(tuple(problems))
     return parse_policies(texts)
 
 
 class PolicyStore:
-    """The set in force. `current` is replaced as a whole, never changed."""
+    """The set in force. `current` is replaced as a whole, never changed.
+
+    `problem` says what is wrong with the files on disk while they are not what is in force.
+    """
 
     def __init__(self, paths: Sequence[Path] = ()) -> None:
-        self.paths = tuple(paths)
+        self.paths = tuple(paths) or (SHIPPED,)
+        self.problem = ""
+        self._seen = self._stamp()
         self.current = load(self.paths)
+
+    def refresh(self) -> None:
+        """Take up changed files, or keep the last good set and say what is wrong with the new."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return
+        self._seen = stamp
+        try:
+            self.current = load(self.paths)
+        except PolicyError as error:
+            self.problem = str(error)
+        else:
+            self.problem = ""
+
+    def _stamp(self) -> tuple[tuple[str, int, int, int], ...]:
+        """Return what changes when a file does, for the price of looking at the files."""
+        stamps = []
+        with suppress(OSError):  # half gone: `load` says what is wrong with it
+            for path in self.paths:
+                for name, file in _files(path):
+                    stat = file.stat()
+                    stamps.append((name, stat.st_mtime_ns, stat.st_ino, stat.st_size))
+        return tuple(stamps)
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:

@@ -1,16 +1,31 @@
 """The Platform document: what holds for the whole cluster."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from webhook.core.model.schema import METADATA, STRING, STRINGS, Object, Scalar
+from webhook.core.model.fieldpath import ROOT, FieldPath
+from webhook.core.model.pattern import Network, network
+from webhook.core.model.schema import (
+    BOOLEAN,
+    INTEGER,
+    METADATA,
+    STRING,
+    STRINGS,
+    MapOf,
+    Mistake,
+    Object,
+    Scalar,
+)
 
 API_VERSION = "tenantgate.io/v1"
 KIND = "Platform"
 
 Enforcement = Literal["deny", "warn", "audit"]
+RuleAction = Literal["deny", "warn", "audit", "off"]
 
+_LEVEL = Scalar(str, ("privileged", "baseline", "restricted"))
 SCHEMA = Object(
     {
         "apiVersion": STRING,
@@ -18,14 +33,48 @@ SCHEMA = Object(
         "metadata": METADATA,
         "spec": Object(
             {
+                "admins": Object({"groups": STRINGS, "users": STRINGS, "serviceAccounts": STRINGS}),
+                "namespaces": STRINGS,
                 "engineNamespace": STRING,
+                "reservedNames": Object({"prefixes": STRINGS, "regex": STRINGS}),
+                "reservedObjectPrefix": STRING,
+                "labels": Object({"protected": STRINGS}),
+                "cluster": Object(
+                    {
+                        "domain": STRING,
+                        "podCIDRs": STRINGS,
+                        "serviceCIDRs": STRINGS,
+                        "nodeCIDRs": STRINGS,
+                        "tokenAudiences": STRINGS,
+                    }
+                ),
+                "protectedCIDRs": STRINGS,
+                "controlPlaneLabels": STRINGS,
+                "hostnames": Object({"platform": STRINGS}),
+                "tenantClusterKinds": STRINGS,
+                "otherSubjects": Scalar(str, ("content", "deny")),
                 "enforcement": Scalar(str, ("deny", "warn", "audit")),
+                "rules": MapOf(Scalar(str, ("deny", "warn", "audit", "off"))),
                 "scc": Object(
                     {
                         "exemptNamespaces": STRINGS,
                         "exemptionLabels": Scalar(str, ("ignore", "honour")),
                         "podUpdates": Scalar(str, ("ratchet", "openshift")),
                         "workloads": Scalar(str, ("warn", "ignore")),
+                        "uidAllocatorRange": STRING,
+                        "mcsAllocatorRange": STRING,
+                        "mcsLabelsPerProject": INTEGER,
+                    }
+                ),
+                "podSecurity": Object(
+                    {
+                        "require": _LEVEL,
+                        "version": STRING,
+                        "labelSync": BOOLEAN,
+                        "defaults": Object({"enforce": _LEVEL, "warn": _LEVEL, "audit": _LEVEL}),
+                        "exemptions": Object(
+                            {"usernames": STRINGS, "runtimeClasses": STRINGS, "namespaces": STRINGS}
+                        ),
                     }
                 ),
             }
@@ -51,27 +100,190 @@ class SccSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Admins:
+    """`spec.admins`: who is platform. Service accounts are `namespace/name` or `namespace/*`."""
+
+    groups: frozenset[str] = frozenset({"system:masters"})
+    users: frozenset[str] = frozenset()
+    service_accounts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """`spec.cluster`: the cluster's own domain, networks and token audiences."""
+
+    domain: str = "cluster.local"
+    pods: tuple[Network, ...] = ()
+    services: tuple[Network, ...] = ()
+    nodes: tuple[Network, ...] = ()
+    token_audiences: frozenset[str] = frozenset(
+        {"https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local"}
+    )
+
+
+def _networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
+    return tuple(cast(Network, network(text)) for text in texts)
+
+
+_PROTECTED = _networks(
+    ("169.254.0.0/16", "127.0.0.0/8", "fe80::/10", "::1/128", "fd00:ec2::254/128")
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Platform:
     """The Platform's spec with its defaults; a policy set without the document has these."""
 
+    admins: Admins = Admins()
+    namespaces: frozenset[str] = frozenset(
+        {"kube-system", "kube-public", "kube-node-lease", "default"}
+    )
     engine_namespace: str = "tenantgate-system"
+    reserved_prefixes: tuple[str, ...] = ("kube-", "openshift-", "platform-")
+    reserved_regex: tuple[str, ...] = ()
+    reserved_object_prefix: str = "platform-"
+    protected_labels: tuple[str, ...] = ()
+    cluster: Cluster = Cluster()
+    protected_networks: tuple[Network, ...] = _PROTECTED
+    control_plane_labels: tuple[str, ...] = (
+        "node-role.kubernetes.io/control-plane",
+        "node-role.kubernetes.io/master",
+    )
+    hostnames: tuple[str, ...] = ()
+    tenant_cluster_kinds: frozenset[str] = frozenset()
+    other_subjects: Literal["content", "deny"] = "content"
     enforcement: Enforcement = "deny"
-    scc: SccSettings = field(default_factory=SccSettings)
+    rules: Mapping[str, RuleAction] = field(default_factory=dict)
+    scc: SccSettings = SccSettings()
+
+    @property
+    def reserved_networks(self) -> tuple[Network, ...]:
+        """Every network that is the cluster's or is protected."""
+        cluster = self.cluster
+        return (*cluster.pods, *cluster.services, *cluster.nodes, *self.protected_networks)
 
     @classmethod
     def from_object(cls, document: Mapping[str, Any]) -> "Platform":
-        """Build from a document that `SCHEMA` finds no mistake in."""
+        """Build from a document that `mistakes` finds nothing wrong with."""
         spec = document["spec"]
-        scc = spec.get("scc") or {}
-        plain = SccSettings()
-        exempt = scc.get("exemptNamespaces")
+        plain = cls()
+        admins = spec.get("admins") or {}
+        names = spec.get("reservedNames") or {}
+        groups = admins.get("groups")
         return cls(
-            engine_namespace=spec.get("engineNamespace") or cls().engine_namespace,
-            enforcement=cast(Enforcement, spec.get("enforcement") or "deny"),
-            scc=SccSettings(
-                exempt_namespaces=plain.exempt_namespaces if exempt is None else frozenset(exempt),
-                exemption_labels=scc.get("exemptionLabels") or plain.exemption_labels,
-                pod_updates=scc.get("podUpdates") or plain.pod_updates,
-                workloads=scc.get("workloads") or plain.workloads,
+            admins=Admins(
+                plain.admins.groups if groups is None else frozenset(groups),
+                frozenset(admins.get("users") or ()),
+                frozenset(admins.get("serviceAccounts") or ()),
             ),
+            namespaces=frozenset(_or(spec.get("namespaces"), plain.namespaces)),
+            engine_namespace=spec.get("engineNamespace") or plain.engine_namespace,
+            reserved_prefixes=tuple(_or(names.get("prefixes"), plain.reserved_prefixes)),
+            reserved_regex=tuple(names.get("regex") or ()),
+            reserved_object_prefix=_or(
+                spec.get("reservedObjectPrefix"), plain.reserved_object_prefix
+            ),
+            protected_labels=tuple((spec.get("labels") or {}).get("protected") or ()),
+            cluster=_cluster(spec.get("cluster") or {}),
+            protected_networks=_networks(tuple(spec["protectedCIDRs"]))
+            if spec.get("protectedCIDRs") is not None
+            else plain.protected_networks,
+            control_plane_labels=tuple(
+                _or(spec.get("controlPlaneLabels"), plain.control_plane_labels)
+            ),
+            hostnames=tuple((spec.get("hostnames") or {}).get("platform") or ()),
+            tenant_cluster_kinds=frozenset(spec.get("tenantClusterKinds") or ()),
+            other_subjects=spec.get("otherSubjects") or plain.other_subjects,
+            enforcement=spec.get("enforcement") or plain.enforcement,
+            rules=spec.get("rules") or {},
+            scc=_scc(spec.get("scc") or {}),
         )
+
+
+def mistakes(document: Mapping[str, Any]) -> list[Mistake]:
+    """Return everything that is wrong with a Platform document on its own."""
+    document = _with_off(document)
+    found = list(SCHEMA.mistakes(document))
+    if not found:
+        found += _value_mistakes(document["spec"])
+    return found
+
+
+def _with_off(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the document with `off` as a word: bare, it is a boolean in YAML 1.1."""
+    spec = document.get("spec")
+    rules = spec.get("rules") if isinstance(spec, dict) else None
+    if not isinstance(rules, dict) or False not in rules.values():
+        return document
+    words = {rule: "off" if action is False else action for rule, action in rules.items()}
+    return {**document, "spec": {**cast(dict[str, Any], spec), "rules": words}}
+
+
+def read_platform(document: Mapping[str, Any]) -> tuple[Platform | None, list[Mistake]]:
+    """Return the Platform, or everything that is wrong with its document."""
+    if found := mistakes(document):
+        return None, found
+    return Platform.from_object(_with_off(document)), []
+
+
+def _value_mistakes(spec: Mapping[str, Any]) -> Iterator[Mistake]:
+    cluster = spec.get("cluster") or {}
+    at = ROOT / "spec"
+    lists: list[tuple[FieldPath, Any]] = [
+        (at / "cluster" / key, cluster.get(key))
+        for key in ("podCIDRs", "serviceCIDRs", "nodeCIDRs")
+    ]
+    for path, texts in [*lists, (at / "protectedCIDRs", spec.get("protectedCIDRs"))]:
+        for index, text in enumerate(texts or ()):
+            if network(text) is None:
+                yield Mistake(path / index, f'{path / index} is "{text}"; allowed: a CIDR')
+    names = spec.get("reservedNames") or {}
+    for index, text in enumerate(names.get("regex") or ()):
+        path = at / "reservedNames" / "regex" / index
+        try:
+            re.compile(text)
+        except re.error as error:
+            yield Mistake(path, f'{path} is "{text}", no regular expression: {error}')
+    own = {*(spec.get("namespaces") or Platform().namespaces)}
+    for index, text in enumerate((spec.get("admins") or {}).get("serviceAccounts") or ()):
+        path = at / "admins" / "serviceAccounts" / index
+        namespace, slash, name = text.partition("/")
+        if not slash or not namespace or not name or "*" in namespace:
+            yield Mistake(path, f'{path} is "{text}"; allowed: NAMESPACE/NAME or NAMESPACE/*')
+        elif name == "*" and namespace not in own:
+            yield Mistake(
+                path,
+                f'{path} is "{text}"; allowed: "/*" only for a namespace in spec.namespaces. '
+                f"Fix: name the service account, or add {namespace} to spec.namespaces.",
+            )
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value
+
+
+def _cluster(spec: Mapping[str, Any]) -> Cluster:
+    domain = spec.get("domain") or Cluster().domain
+    audiences = spec.get("tokenAudiences")
+    return Cluster(
+        domain=domain,
+        pods=_networks(tuple(spec.get("podCIDRs") or ())),
+        services=_networks(tuple(spec.get("serviceCIDRs") or ())),
+        nodes=_networks(tuple(spec.get("nodeCIDRs") or ())),
+        token_audiences=frozenset(audiences)
+        if audiences is not None
+        else frozenset(
+            {"https://kubernetes.default.svc", f"https://kubernetes.default.svc.{domain}"}
+        ),
+    )
+
+
+def _scc(spec: Mapping[str, Any]) -> SccSettings:
+    plain = SccSettings()
+    exempt = spec.get("exemptNamespaces")
+    return SccSettings(
+        exempt_namespaces=plain.exempt_namespaces if exempt is None else frozenset(exempt),
+        exemption_labels=spec.get("exemptionLabels") or plain.exemption_labels,
+        pod_updates=spec.get("podUpdates") or plain.pod_updates,
+        workloads=spec.get("workloads") or plain.workloads,
+    )

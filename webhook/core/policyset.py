@@ -1,22 +1,29 @@
 """All policy texts in; one checked set, or every problem, out."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from webhook.core import platform
 from webhook.core.model.documents import Document, read
 from webhook.core.model.fieldpath import ROOT, FieldPath
+from webhook.core.model.finding import shown
 from webhook.core.model.objects import JsonObject
-from webhook.core.model.schema import Mistake
-from webhook.core.platform import Platform
+from webhook.core.model.schema import ANYTHING, STRING, ListOf, Mistake, Object
+from webhook.core.platform import Platform, read_platform
 from webhook.core.rbac import RbacError, is_rbac, read_rbac
 from webhook.core.scc import document as scc_document
 from webhook.core.scc.constraint import Constraint
 from webhook.core.scc.order import in_order
+from webhook.core.tenancy import tenant
+from webhook.core.tenancy.registry import Registry, conflicts
+from webhook.core.tenancy.tenant import Tenant
 
 _LIST = ("v1", "List")
+_LIST_SCHEMA = Object(
+    {"apiVersion": STRING, "kind": STRING, "metadata": ANYTHING, "items": ListOf(ANYTHING)}
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,6 +57,7 @@ class PolicySet:
 
     sccs: tuple[Constraint, ...] = ()
     platform: Platform = field(default_factory=Platform)
+    registry: Registry = field(default_factory=Registry)
     rbac: tuple[JsonObject, ...] = ()
     hash: str = ""
     warnings: tuple[str, ...] = ()
@@ -71,11 +79,13 @@ def parse_policies(texts: Mapping[str, str]) -> PolicySet:
     if not reader.documents and not reader.problems:
         where = ", ".join(sorted(texts)) or "the given paths"
         reader.problems.append(Problem(where, 1, 1, "no policy in it; a set holds at least one"))
+    registry = reader.registry()
     if reader.problems:
         raise PolicyError(tuple(sorted(reader.problems)))
     return PolicySet(
         sccs=in_order(reader.sccs),
         platform=reader.platform or Platform(),
+        registry=registry,
         rbac=tuple(reader.rbac),
         hash=digest(texts),
         warnings=tuple(str(warning) for warning in sorted(reader.warnings)),
@@ -103,6 +113,7 @@ class _Reader:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self._seen: dict[tuple[str, str], str] = {}
+        self._tenants: dict[str, tuple[Tenant, FieldPath, Document]] = {}
 
     def take(self, document: Document) -> None:
         """Read one document, a `List` item by item."""
@@ -111,19 +122,31 @@ class _Reader:
             error = document.error
             self.problems.append(Problem(document.file, error.line, error.column, error.message))
             return
-        for item, at in _items(document.value):
-            self._object(item, at, document)
+        self._item(document.value, ROOT, document)
+
+    def _item(self, value: Any, at: FieldPath, document: Document) -> None:
+        if not isinstance(value, dict) or (value.get("apiVersion"), value.get("kind")) != _LIST:
+            self._object(value, at, document)
+        elif mistakes := list(_LIST_SCHEMA.mistakes(value)):
+            for mistake in mistakes:
+                self._problem(document, FieldPath((*at, *mistake.path)), mistake.message)
+        else:
+            for index, item in enumerate(value.get("items") or ()):
+                self._item(item, at / "items" / index, document)
 
     def _object(self, value: Any, at: FieldPath, document: Document) -> None:
         if not isinstance(value, dict):
             self._problem(document, at, "a policy is an object with apiVersion and kind")
             return
         kinds: Mapping[tuple[Any, Any], Callable[[dict[str, Any]], list[Mistake]]] = {
-            (scc_document.API_VERSION, scc_document.KIND): lambda item: self._scc(item, document),
+            (scc_document.API_VERSION, scc_document.KIND): lambda item: self._scc(
+                item, at, document
+            ),
             (platform.API_VERSION, platform.KIND): self._platform,
+            (tenant.API_VERSION, tenant.KIND): lambda item: self._tenant(item, at, document),
         }
         kind = (value.get("apiVersion"), value.get("kind"))
-        reader = kinds.get(kind)
+        reader = kinds.get(kind) if all(isinstance(word, str) for word in kind) else None
         if reader is not None:
             for mistake in reader(value):
                 self._problem(document, FieldPath((*at, *mistake.path)), mistake.message)
@@ -135,27 +158,84 @@ class _Reader:
             self._problem(
                 document,
                 at,
-                f'apiVersion "{kind[0]}", kind "{kind[1]}" is no kind of policy; allowed: {known}, '
-                "rbac.authorization.k8s.io/v1 Roles, ClusterRoles and their bindings, List",
+                f"apiVersion {shown(kind[0])}, kind {shown(kind[1])} is no kind of policy; allowed: "
+                f"{known}, rbac.authorization.k8s.io/v1 Roles, ClusterRoles and their bindings, List",
             )
 
-    def _scc(self, value: dict[str, Any], document: Document) -> list[Mistake]:
+    def _scc(self, value: dict[str, Any], at: FieldPath, document: Document) -> list[Mistake]:
         constraint, mistakes, oddities = scc_document.read_scc(value)
         if constraint is not None:
             self.sccs.append(constraint)
         for oddity in oddities:
-            self.warnings.append(
-                Problem(document.file, *document.locate(oddity.path), oddity.message)
-            )
+            place = document.locate(FieldPath((*at, *oddity.path)))
+            self.warnings.append(Problem(document.file, *place, oddity.message))
         return mistakes
 
     def _platform(self, value: dict[str, Any]) -> list[Mistake]:
-        mistakes = list(platform.SCHEMA.mistakes(value))
-        if not mistakes:
+        found, mistakes = read_platform(value)
+        if found is not None:
+            mistakes = self._rules(found.rules)
             if self.platform is not None:
                 return [Mistake(ROOT, "a second Platform; a set holds at most one")]
-            self.platform = Platform.from_object(value)
+            self.platform = found
         return mistakes
+
+    def _tenant(self, value: dict[str, Any], at: FieldPath, document: Document) -> list[Mistake]:
+        mistakes = tenant.mistakes(value)
+        if not mistakes:
+            found = Tenant.from_object(value)
+            self._tenants[found.name] = (found, at, document)
+        return mistakes
+
+    def registry(self) -> Registry:
+        """Return all tenants, once what they say of each other is checked."""
+        registry = Registry.of(found for found, _, _ in self._tenants.values())
+        for name, mistake in conflicts(registry, self.platform or Platform()):
+            _, at, document = self._tenants[name]
+            self._problem(document, FieldPath((*at, *mistake.path)), mistake.message)
+        if registry:
+            self._odd_platform()
+            if not self.sccs:
+                text = "no SecurityContextConstraints in the set: no pod is judged by an SCC"
+                self.warnings.append(Problem("policies", 1, 1, text))
+        return registry
+
+    def _rules(self, rules: Mapping[str, str]) -> list[Mistake]:
+        """Return a mistake for each name that is no rule's."""
+        if not rules:
+            return []
+        from webhook.core.tenancy.rules import RULES  # sixty modules, for few commands
+
+        known = [rule.id for rule in RULES]
+        at = ROOT / "spec" / "rules"
+        return [
+            Mistake(at / name, f"{at}: {name} is no rule; allowed: {', '.join(known)}")
+            for name in rules
+            if name not in known
+        ]
+
+    def _odd_platform(self) -> None:
+        cluster = (self.platform or Platform()).cluster
+        absent = [
+            key
+            for key, networks in (
+                ("podCIDRs", cluster.pods),
+                ("serviceCIDRs", cluster.services),
+                ("nodeCIDRs", cluster.nodes),
+            )
+            if not networks
+        ]
+        if absent:
+            names = ", ".join(absent)
+            self.warnings.append(
+                Problem(
+                    "Platform",
+                    1,
+                    1,
+                    f"spec.cluster does not say {names}: T-SVC-2, T-EP-1, T-NP-1 and T-SVC-3 cannot "
+                    "tell the cluster's own addresses from others",
+                )
+            )
 
     def _rbac(self, value: dict[str, Any], at: FieldPath, document: Document) -> None:
         try:
@@ -180,12 +260,3 @@ class _Reader:
 
     def _problem(self, document: Document, path: FieldPath, message: str) -> None:
         self.problems.append(Problem(document.file, *document.locate(path), message))
-
-
-def _items(value: Any, at: FieldPath = ROOT) -> Iterator[tuple[Any, FieldPath]]:
-    if isinstance(value, dict) and (value.get("apiVersion"), value.get("kind")) == _LIST:
-        items = value.get("items") or ()
-        for index, item in enumerate(items if isinstance(items, list) else ()):
-            yield from _items(item, at / "items" / index)
-    else:
-        yield value, at

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from webhook.core.model import jsontext, yamltext
+from webhook.core.model import yamltext
 from webhook.core.model.broken import Broken, Source
 from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.objects import Json
@@ -84,6 +84,8 @@ def _read_part(text: str, file: str, line: int) -> list[Document]:
     start = opening.end() if opening else 0
     if not text.startswith("{", start):
         return _documents(yamltext.read(text, line), file)
+    from webhook.core.model import jsontext  # JSON is rare, and its decoder takes time to import
+
     found = _documents(jsontext.read(text, start, line), file)
     if not found[0].error:
         return found

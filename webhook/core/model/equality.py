@@ -22,6 +22,7 @@ _MAPS = _QUANTITY_MAPS | frozenset(
     }
 )
 _VALUES = frozenset({"metadata", "resources", "spec", "status", "lastState", "state"})
+_CONTAINERS = frozenset({"containers", "initContainers", "ephemeralContainers"})
 _EMPTY_IS_ABSENT = _MAPS | _VALUES
 
 
@@ -40,7 +41,7 @@ def equal(a: Any, b: Any, key: str = "") -> bool:
             if key in _QUANTITY_MAPS:
                 return all(_same_quantity(value, b[name]) for name, value in a.items())
             return all(equal(value, b[name], name) for name, value in a.items())
-        if key in _MAPS:
+        if key in _MAPS or _one_has_resources(a, b, key):
             return False
         return all(equal(a.get(name), b.get(name), name) for name in a.keys() | b.keys())
     if type(a) is list and type(b) is list:
@@ -55,6 +56,16 @@ def equal(a: Any, b: Any, key: str = "") -> bool:
     if key in _QUANTITIES:
         return _same_quantity(a, b)
     return type(a) is type(b) and bool(a == b)
+
+
+def _one_has_resources(a: dict[str, Any], b: dict[str, Any], key: str) -> bool:
+    """Tell whether only one side has `resources`, where Go holds a pointer to them.
+
+    Containers hold them by value; a pod's spec and a status do not.
+    """
+    if key in _CONTAINERS:
+        return False
+    return (a.get("resources") is None) != (b.get("resources") is None)
 
 
 def _same_quantity(a: Any, b: Any) -> bool:

@@ -26,7 +26,9 @@ class Finding:
     """One problem: where, what was seen, what would be allowed, how to mend it.
 
     `policy` and `rule` name what objects; a rule module leaves `policy` to its engine. `fix` is an
-    edit in the imperative, without a full stop. `path` is in the object that was judged.
+    edit in the imperative, without a full stop. `path` is in the object that was judged. `why`,
+    where a rule has more to say than its field does, is a sentence without a full stop. `element`
+    is what an update may not bring anew, where path and value do not tell that.
     """
 
     path: FieldPath
@@ -36,6 +38,8 @@ class Finding:
     rule: str = ""
     policy: str = ""
     action: Action = "deny"
+    why: str = ""
+    element: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Decision:
     Invalid, 429 TooManyRequests (retry by itself helps), 500 (not evaluated). `object` is the
     object after mutation, `patch` the RFC 6902 operations that lead there, empty when nothing
     changed. `attempts` are the SCCs in the order tried, `skipped` says why nothing was judged.
+    `requester` is the requester's class and `tenants` are theirs, where tenancy had a say.
     """
 
     allowed: bool
@@ -78,6 +83,8 @@ class Decision:
     attempts: tuple[Attempt, ...] = ()
     skipped: str = ""
     evaluated: bool = True
+    requester: str = ""
+    tenants: tuple[str, ...] = ()
 
 
 def shown(value: Any) -> str:
@@ -102,6 +109,11 @@ def shown(value: Any) -> str:
 def line(finding: Finding) -> str:
     """Return a finding as the one line that people read, in every report and every answer."""
     where = str(finding.path) if finding.path != ROOT else "the object"
+    if finding.why:
+        return (
+            f"{finding.why}: {where} is {shown(finding.observed)}; allowed: {finding.allowed}. "
+            f"Fix: {finding.fix}. [{finding.rule}]"
+        )
     source = "/".join(part for part in (finding.policy, finding.rule) if part)
     return (
         f"{source}: {where} is {shown(finding.observed)}; "

@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from webhook.core.model.objects import Json, Pod
+from webhook.core.model.world import Namespace as Namespace
+from webhook.core.model.world import NoWorld, World
 
 Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
 Phase = Literal["mutate", "validate"]
@@ -67,15 +69,6 @@ class Request:
         return self.load_old()
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace:
-    """What is known of a namespace."""
-
-    name: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-
-
 class Everything(frozenset[str]):
     """The grant of every name, those of the future included."""
 
@@ -112,11 +105,13 @@ class Facts:
 
     `namespace` is None when it does not exist. `pod` is the stored pod of a CONNECT, None when
     there is none. `automount` is the service account's own `automountServiceAccountToken`.
-    `assumptions` say, one sentence each, what nobody could tell and was taken for granted.
+    `world` answers what tenancy rules ask. `assumptions` say, one sentence each, what nobody could
+    tell and was taken for granted.
     """
 
     namespace: Namespace | None = None
     access: Access = field(default_factory=NoAccess)
     pod: Pod | None = None
     automount: bool | None = None
+    world: World = field(default_factory=NoWorld)
     assumptions: tuple[str, ...] = ()

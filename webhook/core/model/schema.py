@@ -43,6 +43,25 @@ class Scalar(Schema):
 
 
 @dataclass(frozen=True, slots=True)
+class StringOrInteger(Schema):
+    """A value that Kubernetes spells either way: a quantity, a port."""
+
+    def mistakes(self, value: Any, path: FieldPath = ROOT) -> Iterator[Mistake]:
+        """Yield a mistake for anything else."""
+        if type(value) not in (str, int, float):
+            yield _mistake(path, value, "a string or a number")
+
+
+@dataclass(frozen=True, slots=True)
+class Anything(Schema):
+    """A value that is read, and judged, elsewhere."""
+
+    def mistakes(self, value: Any, path: FieldPath = ROOT) -> Iterator[Mistake]:
+        """Yield nothing."""
+        return iter(())
+
+
+@dataclass(frozen=True, slots=True)
 class ListOf(Schema):
     """A list whose items all have one schema."""
 
@@ -110,6 +129,8 @@ STRING = Scalar(str)
 BOOLEAN = Scalar(bool)
 INTEGER = Scalar(int)
 STRINGS = ListOf(STRING)
+STRING_OR_INTEGER = StringOrInteger()
+ANYTHING = Anything()
 _NAMES = {str: "a string", bool: "true or false", int: "a whole number"}
 
 METADATA = Object(

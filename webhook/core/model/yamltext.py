@@ -280,9 +280,11 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, before: int) -> Broken:
     mark, other = error.problem_mark, error.context_mark
     if mark is None or (other and context.startswith("while scanning") and "tab" not in problem):
         mark = other
+    lines = text.rstrip().split("\n")
     line, column = (mark.line, mark.column) if mark else (0, 0)
-    lines = text.split("\n")
-    here = lines[line] if line < len(lines) else ""
+    if line >= len(lines):  # where the text ends, not the line after
+        line, column = len(lines) - 1, len(lines[-1])
+    here = lines[line]
     first = here[column : column + 1]
     message = f"not valid YAML: {problem}" + (f" {context}" if context else "")
     if "{{" in here:

@@ -175,9 +175,12 @@ class _Identities:
         self._account = User.service_account(question.namespace, account) if account else None
         self._account_grants: Grants | None = None
         self._user_grants: Grants | None = None
-        owner = f'user "{question.user.name}"'
-        self.text = (
-            f'{owner} nor service account "{question.namespace}/{account}"' if account else owner
+        self.account = account
+        owner = question.user.name
+        self.barred = (
+            f'Neither user "{owner}" nor service account "{question.namespace}/{account}" may use'
+            if account
+            else f'User "{owner}" may not use'
         )
 
     def __call__(self, scc: Constraint) -> Subject | None:
@@ -239,7 +242,7 @@ def _denied(
     question: Question, choice: Choice, sccs: tuple[Constraint, ...], who: _Identities
 ) -> Verdict:
     by_name = {scc.name: scc for scc in sccs}
-    told = wording.findings(choice.attempts, who.text, list(by_name))
+    told = wording.findings(choice.attempts, who.account, list(by_name))
     audit = wording.audit(choice, None) if question.mode == "create" else {}
     return Verdict(
         question.pod,
@@ -247,7 +250,7 @@ def _denied(
             question.what,
             choice.attempts,
             told,
-            who.text,
+            who.barred,
             lambda name: admits(question.pod, by_name[name]),
         ),
         findings=told,

@@ -66,18 +66,24 @@ def default(scc: Mapping[str, Any]) -> dict[str, Any]:
     """Return the SCC object with its defaults written out, as OpenShift would store it.
 
     `allowHostDirVolumePlugin` is authoritative over `hostPath` in `volumes`; volumes come out
-    distinct and sorted. A bound of 0 is left out of a range, which means the same.
+    distinct and sorted. Members that are null or empty and mean the same as absent ones are left
+    out, a bound of 0 in a range among them.
     """
     out: dict[str, Any] = {**_ALWAYS_PRESENT, **{k: v for k, v in scc.items() if v is not None}}
     for name in _DROPPED_WHEN_EMPTY:
         if name in out and not out[name]:
             del out[name]
     for name in _STRATEGIES:
-        out[name] = {
-            key: value
-            for key, value in (out.get(name) or {}).items()
-            if value not in (None, "", [])
-        }
+        out[name] = _without_empty(out.get(name) or {})
+    if options := out["seLinuxContext"].get("seLinuxOptions"):
+        out["seLinuxContext"]["seLinuxOptions"] = _without_empty(options)
+    if "allowedFlexVolumes" in out:
+        out["allowedFlexVolumes"] = [
+            {**item, "driver": item.get("driver") or ""} for item in out["allowedFlexVolumes"]
+        ]
+    if "metadata" in out:
+        metadata = _without_empty(out["metadata"])
+        out["metadata"] = {key: value for key, value in metadata.items() if value != {}}
     for name in ("fsGroup", "supplementalGroups"):
         strategy = out[name]
         strategy.setdefault("type", "RunAsAny")
@@ -93,6 +99,10 @@ def default(scc: Mapping[str, Any]) -> dict[str, Any]:
     if not out.get("userNamespaceLevel"):
         out["userNamespaceLevel"] = "AllowHostLevel"
     return out
+
+
+def _without_empty(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in members.items() if value not in (None, "", [])}
 
 
 def _volumes(volumes: list[str] | None, host_path: bool) -> list[str]:

@@ -156,6 +156,7 @@ def _volumes(scc: Mapping[str, Any]) -> Iterator[Finding]:
             "no entry unless volumes holds 'flexVolume' or '*'",
             "add flexVolume to volumes",
         )
+        return
     for index, item in enumerate(flex):
         if not item.get("driver"):
             yield _problem(
@@ -179,7 +180,7 @@ def _sysctls(scc: Mapping[str, Any]) -> Iterator[Finding]:
                     "a dotted lower case name of at most 253 characters, '*' only at its end",
                     "write it as sysctl prints it, with dots",
                 )
-        if len(entries) > 1 and any(entry.startswith("*") for entry in entries):
+        if len(entries) > 1 and "*" in entries:
             yield _problem(
                 f"{name}.items", entries, "'*' alone, or names without it", "remove one side"
             )

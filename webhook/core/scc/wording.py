@@ -7,7 +7,7 @@ leads, one line a problem, and those that nobody may use share one sentence.
 from collections.abc import Callable, Sequence
 
 from webhook.core.model.fieldpath import FieldPath
-from webhook.core.model.finding import Attempt, Finding, line
+from webhook.core.model.finding import UNSET, Attempt, Finding, line
 from webhook.core.scc.constraint import Constraint
 from webhook.core.scc.order import reason
 from webhook.core.scc.select import Choice
@@ -23,9 +23,7 @@ def closest(attempts: Sequence[Attempt]) -> Attempt | None:
     )
 
 
-def findings(
-    attempts: Sequence[Attempt], subjects: str, sccs: Sequence[str]
-) -> tuple[Finding, ...]:
+def findings(attempts: Sequence[Attempt], account: str, sccs: Sequence[str]) -> tuple[Finding, ...]:
     """Return what is told of a refusal: the closest SCC's objections, or that none is usable."""
     best = closest(attempts)
     if best is not None:
@@ -33,7 +31,7 @@ def findings(
     return (
         Finding(
             path=FieldPath(("spec", "serviceAccountName")),
-            observed=subjects,
+            observed=account or UNSET,
             allowed="a service account or a user that may use one of " + ", ".join(sccs),
             fix="ask an administrator to bind one of the ClusterRoles system:openshift:scc:<name>",
             policy="scc",
@@ -46,7 +44,7 @@ def refusal(
     what: str,
     attempts: Sequence[Attempt],
     told: Sequence[Finding],
-    subjects: str,
+    barred_clause: str,
     would_admit: Callable[[str], bool],
 ) -> str:
     """Return the whole text of a refusal.
@@ -55,7 +53,7 @@ def refusal(
         what: what was refused, such as `pod "web"`.
         attempts: the SCCs tried, in order.
         told: the findings to lead with.
-        subjects: who asked, such as `user "alice" nor service account "shop/default"`.
+        barred_clause: who asked, such as `User "alice" may not use`.
         would_admit: whether the rules of an SCC that is not usable would accept the pod.
     """
     best = closest(attempts)
@@ -76,7 +74,7 @@ def refusal(
     barred = [attempt.scc for attempt in attempts if not attempt.subject]
     if barred:
         names = [f"{name} (would admit it)" if would_admit(name) else name for name in barred]
-        lines.append(f"Neither {subjects} may use: {', '.join(names)}.")
+        lines.append(f"{barred_clause}: {', '.join(names)}.")
     return "\n".join(lines)
 
 

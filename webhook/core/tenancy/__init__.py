@@ -1,0 +1,1 @@
+"""Tenant isolation: who may touch what, and which objects reach outside their namespace."""
