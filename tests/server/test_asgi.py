@@ -25,6 +25,7 @@ class Served:
     def __init__(self, stand: Stand) -> None:
         self.handler = stand.handler
         self.inflight = 0
+        self.draining = False
         self.calls: list[str] = []
 
     def start(self) -> None:
@@ -167,7 +168,7 @@ def test_what_is_no_review_gets_a_reason(
     header: tuple[bytes, bytes] | None,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(asgi, "_LINGER_SECONDS", 0.05)
+    monkeypatch.setattr(asgi, "LINGER_SECONDS", 0.05)
 
     async def work(client: Client, served: Served) -> None:
         answered, headers, body = await client.post(**request_)
@@ -179,7 +180,7 @@ def test_what_is_no_review_gets_a_reason(
 
 
 def test_an_announced_length_over_the_limit_is_refused_unread(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(asgi, "_LINGER_SECONDS", 0.05)
+    monkeypatch.setattr(asgi, "LINGER_SECONDS", 0.05)
     headers = (
         (b"content-type", b"application/json"),
         (b"content-length", str(MAX_BODY + 1).encode()),
@@ -287,7 +288,7 @@ def test_more_live_reads_than_can_be_in_time_are_turned_away(monkeypatch: pytest
 
 def test_more_requests_than_can_be_held_are_turned_away(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(asgi, "MOST_REQUESTS", 1)
-    monkeypatch.setattr(asgi, "_LINGER_SECONDS", 0.05)
+    monkeypatch.setattr(asgi, "LINGER_SECONDS", 0.05)
 
     async def work(client: Client, served: Served) -> None:
         first = asyncio.create_task(client.post(chunks=[b""], query=b"timeout=200ms", hang=True))
@@ -349,3 +350,12 @@ def test_a_websocket_is_not_for_us():
 
     asyncio.run(live())
     assert sent == [{"type": "websocket.close"}]
+
+
+def test_a_worker_about_to_end_keeps_no_connection():
+    async def work(client: Client, served: Served) -> None:
+        assert b"connection" not in (await client.post())[1]
+        served.draining = True
+        assert (await client.post())[1][b"connection"] == b"close"
+
+    during(work)

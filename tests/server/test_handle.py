@@ -17,7 +17,7 @@ from webhook.core.policyset import parse_policies
 from webhook.server.handle import check_head
 from webhook.settings import MAX_BODY
 
-SECRET = "hunter2"
+WORD = "hunter2"
 
 
 def answered(stand: Stand, value: bytes, path: str = "/mutate") -> dict[str, Any]:
@@ -115,7 +115,7 @@ class Broken(OfflineCluster):
     """A cluster that fails in a way nobody thought of."""
 
     def namespace(self, name: str) -> NoReturn:
-        raise RuntimeError(SECRET)
+        raise RuntimeError(WORD)
 
 
 def test_a_fault_refuses_and_is_told_without_what_the_request_held(
@@ -130,7 +130,7 @@ def test_a_fault_refuses_and_is_told_without_what_the_request_held(
     assert response["status"]["message"].startswith("not evaluated: ")
     assert "RuntimeError" in response["status"]["message"]
     assert "in namespace" in caplog.text
-    assert SECRET not in caplog.text + json.dumps(response)
+    assert WORD not in caplog.text + json.dumps(response)
     assert stand.count("tenantgate_evaluation_errors_total", "gather") == 1
 
 

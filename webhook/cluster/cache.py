@@ -6,15 +6,18 @@ of a finished value. Live reads are for what the cache cannot have, and bounded 
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from sys import intern
 from typing import Any, cast
 
 from webhook.cluster.access import Answers
 from webhook.cluster.client import Api, path_of
+from webhook.cluster.live import HostIndex, LiveWorld, ManagedPods, Objects
 from webhook.cluster.watch import PACE, Pace, Watcher
+from webhook.core.model.marks import MANAGED, TENANT
 from webhook.core.model.objects import JsonObject, Pod
-from webhook.core.model.request import Access, Namespace
+from webhook.core.model.request import Access
+from webhook.core.model.world import Namespace, Ref, World
 from webhook.core.rbac import Binding, Kind, Rbac, RbacIndex, Role, read_rbac
 
 _ANNOTATIONS = (
@@ -49,10 +52,15 @@ class ClusterCache:
         self._timeout = timeout
         self._namespaces = _Namespaces()
         self._accounts = _ServiceAccounts()
+        self._hosts = HostIndex()
+        self._managed = ManagedPods()
+        self._tenancy: list[Watcher[Any]] = []
+        self._pace = pace
         self._watchers: list[Watcher[Any]] = [
             Watcher(api, "namespaces", "/api/v1/namespaces", self._namespaces, pace),
             Watcher(api, "serviceaccounts", "/api/v1/serviceaccounts", self._accounts, pace),
         ]
+        self._objects = Objects(api, timeout)
         self.access: Access = Answers({})
         if rbac:
             index = RbacIndex()
@@ -68,12 +76,48 @@ class ClusterCache:
         for watcher in self._watchers:
             watcher.start()
 
+    def follow_tenancy(self) -> None:
+        """Follow what isolation rules compare with, from now on; `tenancy_synced` tells when."""
+        if self._tenancy:
+            return
+        networking, gateway = "/apis/networking.k8s.io/v1", "/apis/gateway.networking.k8s.io/v1"
+        followed: list[Watcher[Any]] = [
+            Watcher(
+                self._api,
+                "ingresses",
+                f"{networking}/ingresses",
+                self._hosts.sink("networking.k8s.io", "ingresses"),
+                self._pace,
+            ),
+            Watcher(
+                self._api,
+                "managed pods",
+                "/api/v1/pods",
+                self._managed,
+                self._pace,
+                selector=f"{MANAGED}=true",
+            ),
+        ]
+        for resource in ("httproutes", "grpcroutes", "tlsroutes"):
+            sink = self._hosts.sink("gateway.networking.k8s.io", resource)
+            path = f"{gateway}/{resource}"
+            followed.append(Watcher(self._api, resource, path, sink, self._pace, optional=True))
+        self._tenancy = followed
+        for watcher in followed:
+            watcher.start()
+
+    @property
+    def tenancy_synced(self) -> bool:
+        """Whether what isolation rules compare with has been listed at least once."""
+        return bool(self._tenancy) and all(watcher.synced for watcher in self._tenancy)
+
     def stop(self, patience: float = 2) -> None:
         """Stop following, within `patience` seconds; what is known stays readable."""
         end = time.monotonic() + patience
-        for watcher in self._watchers:
+        everything = [*self._watchers, *self._tenancy]
+        for watcher in everything:
             watcher.stop()
-        for watcher in self._watchers:
+        for watcher in everything:
             watcher.join(max(0.0, end - time.monotonic()))
 
     @property
@@ -94,11 +138,12 @@ class ClusterCache:
         That is the last list, event or bookmark, or the last time that the server took up a watch
         from where we stood. Infinite where there has been none.
         """
-        return {watcher.resource: watcher.age for watcher in self._watchers}
+        return {watcher.resource: watcher.age for watcher in [*self._watchers, *self._tenancy]}
 
     def problems(self) -> Mapping[str, str]:
         """Return what is wrong, for each resource with which something is."""
-        return {watcher.resource: watcher.problem for watcher in self._watchers if watcher.problem}
+        everything = [*self._watchers, *self._tenancy]
+        return {watcher.resource: watcher.problem for watcher in everything if watcher.problem}
 
     def namespace(self, name: str) -> Namespace | None:
         """Return a namespace as last known."""
@@ -127,6 +172,33 @@ class ClusterCache:
         path = path_of("api", "v1", "namespaces", namespace, "pods", name)
         return cast(Pod | None, self._api.find(path, timeout=self._timeout))
 
+    def world(
+        self, fetched: Mapping[Ref, JsonObject | None], counts: Mapping[str, Sequence[str]]
+    ) -> World:
+        """Return the cluster as isolation rules see it.
+
+        Args:
+            fetched: the objects that were read live for one request.
+            counts: the namespaces of tenants that were read live for it, by tenant.
+        """
+        return LiveWorld(self._namespaces, self._hosts, self._managed, fetched, counts)
+
+    def read(self, ref: Ref) -> JsonObject | None:
+        """Ask the API server for any object; None if there is none.
+
+        Raises:
+            ClusterError: it gave no answer, or does not serve the resource.
+        """
+        return self._objects.read(ref)
+
+    def read_namespaces_of(self, tenant: str) -> Sequence[str]:
+        """Ask the API server for the namespaces that carry a tenant's stamp, terminating ones too.
+
+        Raises:
+            ClusterError: it gave no answer.
+        """
+        return self._objects.namespaces_of(tenant)
+
     def automount(self, namespace: str, service_account: str) -> bool | None:
         """Return a service account's own `automountServiceAccountToken`; None if it has none."""
         return self._accounts.get(namespace, service_account)
@@ -140,6 +212,7 @@ class _Namespaces:
 
     def __init__(self) -> None:
         self._known: dict[str, _NamespaceRecord] = {}
+        self._stamped: dict[str, frozenset[str]] = {}
         self._writing = threading.Lock()
 
     def get(self, name: str) -> Namespace | None:
@@ -156,22 +229,43 @@ class _Namespaces:
             annotations={
                 key: value for key, value in annotations.items() if key.startswith(_ANNOTATIONS)
             },
+            terminating=bool(metadata.get("deletionTimestamp")),
         )
 
+    def of_tenant(self, tenant: str) -> Sequence[str]:
+        """Return the names of the namespaces that carry a tenant's stamp, sorted."""
+        return sorted(self._stamped.get(tenant, ()))
+
+    def _stamp(self, record: _NamespaceRecord | None, *, gone: bool = False) -> None:
+        tenant = record[1].labels.get(TENANT) if record else None
+        if record is None or not tenant:
+            return
+        known = self._stamped.get(tenant, frozenset())
+        name = record[1].name
+        self._stamped[tenant] = known - {name} if gone else known | {name}
+
     def replace(self, records: list[_NamespaceRecord]) -> None:
+        stamped: dict[str, set[str]] = {}
+        for _, namespace in records:
+            if tenant := namespace.labels.get(TENANT):
+                stamped.setdefault(tenant, set()).add(namespace.name)
         with self._writing:
             self._known = {record[1].name: record for record in records}
+            self._stamped = {tenant: frozenset(names) for tenant, names in stamped.items()}
 
     def put(self, record: _NamespaceRecord) -> None:
         with self._writing:
             known = self._known.get(record[1].name)
             if not known or known[0] <= record[0]:
+                self._stamp(known, gone=True)
                 self._known[record[1].name] = record
+                self._stamp(record)
 
     def delete(self, namespace: str, name: str, version: int) -> None:
         with self._writing:
             known = self._known.get(name)
             if known and known[0] <= version:
+                self._stamp(known, gone=True)
                 del self._known[name]
 
 

@@ -39,6 +39,7 @@ class OfflineCluster:
 
     def __init__(self, objects: Iterable[JsonObject], rbac: Iterable[JsonObject] = ()) -> None:
         self._objects: dict[tuple[str, str, str], JsonObject] = {}
+        self._known: dict[str, Namespace] = {}
         self._unbound = True
         items = [item for document in (*rbac, *objects) for item in _items(document)]
         for item in items:
@@ -52,7 +53,12 @@ class OfflineCluster:
 
     def namespace(self, name: str) -> Namespace:
         """Return the namespace as its file and the assumptions have it; every name exists."""
-        return self._namespace(name)[0]
+        found = self._known.get(name)
+        if found is None:
+            found = self._namespace(name)[0]
+            if ("Namespace", "", name) in self._objects:
+                self._known[name] = found
+        return found
 
     def read_namespace(self, name: str) -> Namespace:
         """Return what `namespace` does: there is nothing fresher than the files."""

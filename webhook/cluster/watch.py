@@ -24,6 +24,7 @@ LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_NOT_FOUND = 404
 _GONE = 410
 _PATIENCE = 3
 """After so many failed attempts to go on from the last version, the resource is listed anew."""
@@ -37,7 +38,7 @@ class Pace:
     less a random part of up to a half. A watch lasts `watch` to twice that before the server ends
     it, and is opened anew when nothing was heard for `silence`. Every `relist` the resource is
     listed again, in case an event was lost. A page of a list has `page` objects and has to arrive
-    in `answer`.
+    in `answer`. A resource that is not installed is looked for again after `absent`.
     """
 
     first: float = 0.2
@@ -47,6 +48,7 @@ class Pace:
     relist: float = 1800
     page: int = 500
     answer: float = 30
+    absent: float = 60
 
 
 PACE = Pace()
@@ -77,11 +79,33 @@ class Watcher(Generic[T]):
 
     While the server is away the sink keeps the last known state. `problem` says what is wrong at
     the moment, `synced` whether the resource has been listed at least once.
+
+    Args:
+        api: the way to the API server.
+        resource: what the resource is called in messages.
+        path: its URL path.
+        sink: where its objects go.
+        pace: how often and how long to wait.
+        selector: labels that narrow it, as a query writes them.
+        optional: the resource may not be installed; it then counts as empty, and is looked for
+            again after `pace.absent` seconds.
     """
 
-    def __init__(self, api: Api, resource: str, path: str, sink: Sink[T], pace: Pace) -> None:
+    def __init__(
+        self,
+        api: Api,
+        resource: str,
+        path: str,
+        sink: Sink[T],
+        pace: Pace,
+        *,
+        selector: str = "",
+        optional: bool = False,
+    ) -> None:
         self.resource = resource
         self.synced = False
+        self._narrowed: dict[str, str | int] = {"labelSelector": selector} if selector else {}
+        self._optional = optional
         self._api = api
         self._path = path
         self._sink = sink
@@ -148,7 +172,7 @@ class Watcher(Generic[T]):
     def _list(self) -> None:
         records: list[T] = []
         unreadable: dict[tuple[str, str], str] = {}
-        query: dict[str, str | int] = {"limit": self._pace.page}
+        query: dict[str, str | int] = {"limit": self._pace.page, **self._narrowed}
         while True:
             page = _object(self._api.get(self._path, query, timeout=self._pace.answer), "a list")
             for item in page.get("items") or ():
@@ -176,6 +200,7 @@ class Watcher(Generic[T]):
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version,
             "timeoutSeconds": int(self._pace.watch * _between(1, 2)),
+            **self._narrowed,
         }
         timeout = {"connect": self._pace.answer, "silence": self._pace.silence}
         with self._api.stream(self._path, query, **timeout) as self._lines:
@@ -234,6 +259,12 @@ class Watcher(Generic[T]):
         """Note a failure; return the seconds to wait before the next attempt."""
         if self._stopping.is_set():
             return 0
+        if self._optional and isinstance(error, ApiError) and error.status == _NOT_FOUND:
+            self._sink.replace([])
+            self._version, self._failure = "", ""
+            self._heard = time.monotonic()
+            self.synced = True
+            return self._pace.absent
         self._failures += 1
         if isinstance(error, ApiError) and error.status == _GONE:
             # No fault at first: what we know is older than what the server still remembers.

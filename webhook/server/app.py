@@ -1,5 +1,6 @@
 """Flask serves everything besides the hot routes, and those too where no ASGI carrier is."""
 
+import contextlib
 from collections.abc import Callable
 
 import orjson
@@ -8,7 +9,16 @@ from werkzeug.exceptions import HTTPException
 
 from webhook.core.model.review import NotAReview
 from webhook.metrics import Metrics, exposition
-from webhook.server.handle import JSON, Handler, check_head, deadline_of, late, too_large
+from webhook.server.handle import (
+    JSON,
+    LINGER_BYTES,
+    LINGER_SECONDS,
+    Handler,
+    check_head,
+    deadline_of,
+    late,
+    too_large,
+)
 from webhook.server.health import Status, checks, readings, report
 from webhook.settings import MAX_BODY
 
@@ -80,6 +90,8 @@ def _add_reviews(app: Flask, handler: Handler) -> None:
             body = _body()
         except NotAReview as error:
             status, answer = handler.rejected(error)
+            if status == 413:
+                _linger()
         else:
             status, answer = handler.handle(request.path, body)
         response = _json(answer, status)
@@ -98,12 +110,27 @@ def _body() -> bytes:
         body = request.stream.read(MAX_BODY + 1)
     except OSError:
         raise late(deadline) from None
+    except Exception as error:  # noqa: BLE001 - each server has errors of its own for bad chunks
+        raise NotAReview(400, f"the body cannot be read: {error}") from None
     finally:
         if connection is not None:
             connection.settimeout(None)
     if len(body) > MAX_BODY:
         raise too_large()
     return body
+
+
+def _linger() -> None:
+    """Take in what the caller is still sending, or the reset would overtake the answer."""
+    left = LINGER_BYTES
+    connection = request.environ.get("gunicorn.socket")
+    if connection is not None:
+        connection.settimeout(LINGER_SECONDS)
+    with contextlib.suppress(Exception):
+        while left > 0 and (chunk := request.environ["wsgi.input"].read(1 << 16)):
+            left -= len(chunk)
+    if connection is not None:
+        connection.settimeout(None)
 
 
 def _json(body: bytes, status: int) -> Response:

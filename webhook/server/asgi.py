@@ -17,7 +17,15 @@ from typing import Any, Protocol
 from webhook.core.model.request import Request
 from webhook.core.model.review import NotAReview, read_review
 from webhook.server.gather import WouldBlock
-from webhook.server.handle import Handler, check_head, deadline_of, late, too_large
+from webhook.server.handle import (
+    LINGER_BYTES,
+    LINGER_SECONDS,
+    Handler,
+    check_head,
+    deadline_of,
+    late,
+    too_large,
+)
 from webhook.settings import MAX_BODY
 
 Scope = MutableMapping[str, Any]
@@ -32,9 +40,6 @@ THREADS = 8
 MOST_WAITING = 64
 """Requests that may wait for a live read at once; what would queue behind them would be late."""
 
-_LINGER_SECONDS = 2.0
-_LINGER_BYTES = 4 * MAX_BODY
-
 _log = logging.getLogger(__name__)
 
 
@@ -43,6 +48,11 @@ class Service(Protocol):
 
     handler: Handler
     inflight: int
+
+    @property
+    def draining(self) -> bool:
+        """Whether the worker is about to end, so that no connection should be kept."""
+        ...
 
     def start(self) -> None:
         """Begin; the caches fill themselves from here on."""
@@ -131,7 +141,7 @@ class App:
         finally:
             service.inflight -= 1
             self._held -= held
-        await _send(send, status, answer)
+        await _send(send, status, answer, close=service.draining)
         if status == 413 or shed:
             await _linger(receive)
 
@@ -198,9 +208,9 @@ async def _body(receive: Receive) -> bytes:
 
 async def _linger(receive: Receive) -> None:
     """Take in what the caller is still sending, or the reset would overtake the answer."""
-    left = _LINGER_BYTES
+    left = LINGER_BYTES
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_LINGER_SECONDS):
+        async with asyncio.timeout(LINGER_SECONDS):
             while left > 0:
                 message = await receive()
                 left -= len(message.get("body", b""))
@@ -208,12 +218,14 @@ async def _linger(receive: Receive) -> None:
                     return
 
 
-async def _send(send: Send, status: int, body: bytes) -> None:
+async def _send(send: Send, status: int, body: bytes, *, close: bool = False) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     if status == 405:
         headers.append((b"allow", b"POST"))
     elif status == 429:
         headers.append((b"retry-after", b"1"))
+    if close:
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -5,6 +5,7 @@ Two servers, as TLS is one setting for all of a gunicorn's addresses.
 
 import os
 import shutil
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -31,8 +32,11 @@ it, as a request that meets a closing connection fails and is not sent again."""
 HUNG = 30
 """Seconds without a sign of life after which a worker is replaced."""
 
+LAME_SECONDS = 1.0
+"""For which answers say that the connection closes, before the worker stops to accept any."""
+
 _THREADS = 8
-_CUT = 2
+_CUT = 3
 """Seconds by which a worker ends before it would be killed, so that its last lines are written."""
 
 
@@ -105,6 +109,7 @@ class _Reviews(_Gunicorn):
         self._certificate: ServingCertificate | None = None
         self._service: Service | None = None
         self._worker: Any = None
+        self._leaving = False
         self._run_dir = run_dir
         self._parent = os.getppid()
         files = Files(settings.cert_dir)
@@ -145,12 +150,12 @@ class _Reviews(_Gunicorn):
             self._lines,
             folder=self._folder,
             certificate=self._certificate,
-            draining=self._draining,
+            is_draining=self._is_draining,
         )
         return self._service
 
-    def _draining(self) -> bool:
-        return self._worker is not None and not self._worker.alive
+    def _is_draining(self) -> bool:
+        return self._leaving or (self._worker is not None and not self._worker.alive)
 
     def _tls(self, conf: Any, default: Callable[[], Any]) -> Any:
         """Return the TLS context of this worker; without one it must not serve at all."""
@@ -165,7 +170,17 @@ class _Reviews(_Gunicorn):
     def _started(self, worker: Any) -> None:
         if self._settings.server == "asgi":
             protocol.install()
+            worker.loop.add_signal_handler(signal.SIGTERM, self._leave)
         worker.cfg.set("graceful_timeout", max(1, self._settings.graceful_timeout - _CUT))
+
+    def _leave(self) -> None:
+        """Tell clients to close their connections, and only then have gunicorn stop.
+
+        The asgi worker would close a connection at once after an answer that promised to keep it,
+        and the request that a client sends on it meanwhile would be lost.
+        """
+        self._leaving = True
+        self._worker.loop.call_later(LAME_SECONDS, self._worker.handle_exit_signal)
 
     def _exited(self, arbiter: Any, worker: Any) -> None:
         if self._service:

@@ -30,6 +30,10 @@ SHARE = 0.8
 """Of the time that the caller waits: the rest is for the answer to arrive."""
 
 _TIMEOUT = re.compile(rb"(?:^|&)timeout=(?:(\d{1,4})m)?(?:(\d{1,6}(?:\.\d{1,9})?)(ms|s))?(?:&|$)")
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 4 * MAX_BODY
+"""How long, and how much of, a body is still taken in after it was refused."""
+
 _FRAMES = 20
 """Of a fault's traceback that are logged: the innermost ones."""
 

@@ -50,7 +50,7 @@ class Service:
         *,
         folder: StatusFolder | None = None,
         certificate: ServingCertificate | None = None,
-        draining: Callable[[], bool] = lambda: False,
+        is_draining: Callable[[], bool] = lambda: False,
     ) -> None:
         self.inflight = 0
         self.metrics = Metrics()
@@ -59,12 +59,17 @@ class Service:
         self._store = PolicyStore(settings.policies)
         self._loaded = time.time()
         self._certificate = certificate
-        self._draining = draining
+        self._is_draining = is_draining
         self._folder = folder
         self._cluster, self._reviews = cluster(settings, self._store)
         self._frozen = False
         observer = Observer(self.metrics, DecisionLog(lines, settings.log_allowed))
         self.handler = Handler(self._store, self._cluster, observer, self._reviews)
+
+    @property
+    def draining(self) -> bool:
+        """Whether the worker is about to end."""
+        return self._is_draining()
 
     def start(self) -> None:
         """Have the caches fill themselves, and say how this worker is."""
@@ -134,7 +139,7 @@ class Service:
             leaf_expiry=expiry.leaf.timestamp() if expiry else 0,
             ca_expiry=expiry.ca.timestamp() if expiry and expiry.ca else 0,
             inflight=self.inflight,
-            draining=self._draining(),
+            draining=self.draining,
             cache_ages={
                 resource: age
                 for resource, age in self._cluster.ages().items()

@@ -188,7 +188,7 @@ def test_an_object_that_is_no_text_is_found_when_it_is_looked_at():
     body = json.dumps(review(object="@")).encode().replace(b'"@"', b'{"a":"\xff"}')
     request = read_review("/mutate", body)
 
-    with pytest.raises(UnreadableObject, match="request.object is no JSON"):
+    with pytest.raises(UnreadableObject, match=r"request\.object is no JSON"):
         _ = request.object
 
 

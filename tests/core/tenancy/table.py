@@ -31,9 +31,10 @@ from typing import Any
 import yaml
 
 from tests.core.samples import changed
+from webhook.cluster.world import OfflineWorld, plural
 from webhook.core.model.marks import TENANT
 from webhook.core.model.request import Request, User
-from webhook.core.model.world import HostUse, Namespace, Ref, annotations, labels
+from webhook.core.model.world import Ref
 from webhook.core.platform import Platform, read_platform
 from webhook.core.tenancy.admission import Verdict, case_of, judge, target
 from webhook.core.tenancy.registry import Registry, conflicts
@@ -107,16 +108,6 @@ NAMESPACES: list[dict[str, Any]] = [
     }
     for name in (*STAMPS, *UNOWNED)
 ]
-
-
-def plural(kind: str) -> str:
-    """Return the resource of a kind, as Kubernetes spells nearly all of them."""
-    word = kind.lower()
-    if word == "endpoints":
-        return word
-    if word.endswith("y") and not word.endswith("ay"):
-        return word[:-1] + "ies"
-    return word + ("es" if word.endswith("s") else "s")
 
 
 _KINDS: dict[str, tuple[str, str]] = {
@@ -226,69 +217,28 @@ def tenant(name: str, spec: Mapping[str, Any]) -> Tenant:
     return Tenant.from_object(document)
 
 
-class Cluster:
-    """A cluster as a list of objects."""
+class Cluster(OfflineWorld):
+    """A cluster that the documents of a case describe; the last of one name counts.
+
+    With `readable` set, only those objects may be looked up by name: what a rule does not announce
+    as its reads is not there when it runs in a cluster.
+    """
 
     def __init__(self, objects: Iterable[Mapping[str, Any]]) -> None:
-        self.objects: dict[Ref, Mapping[str, Any]] = {_ref(item): item for item in objects}
-        self.readable: frozenset[Ref] | None = None
-
-    def reading(self, refs: Iterable[Ref | None]) -> "Cluster":
-        """Return the same cluster, where only these objects may be looked up by name."""
-        found = Cluster(self.objects.values())
-        found.readable = frozenset(ref for ref in refs if ref is not None)
-        return found
-
-    def namespace(self, name: str) -> Namespace | None:
-        item = self.objects.get(Ref("", "namespaces", "", name))
-        if item is None:
-            return None
-        return Namespace(
-            name, labels(item), annotations(item), "deletionTimestamp" in item["metadata"]
-        )
-
-    def namespaces_of(self, tenant: str) -> Sequence[str]:
-        return sorted(
-            ref.name
-            for ref, item in self.objects.items()
-            if ref.resource == "namespaces" and labels(item).get(TENANT) == tenant
-        )
-
-    def _uses(self) -> Iterator[HostUse]:
-        for ref, item in self.objects.items():
-            spec = item.get("spec") or {}
-            if ref.resource == "ingresses":
-                for rule in spec.get("rules") or ():
-                    paths = (rule.get("http") or {}).get("paths") or [{}]
-                    for path in paths:
-                        yield HostUse(rule.get("host") or "", path.get("path") or "", ref)
-            elif ref.resource.endswith("routes"):
-                for host in spec.get("hostnames") or ():
-                    yield HostUse(host, "", ref)
-
-    def host_uses(self, host: str) -> Iterable[HostUse]:
-        return [use for use in self._uses() if use.host.lower() == host]
-
-    def wildcard_uses(self) -> Iterable[HostUse]:
-        return [use for use in self._uses() if use.host.startswith("*")]
+        known = {
+            (item["apiVersion"], item["kind"], item["metadata"].get("namespace"), _name(item)): item
+            for item in objects
+        }
+        super().__init__(known.values())
+        self.readable: frozenset[Ref | None] | None = None
 
     def get(self, ref: Ref) -> Mapping[str, Any] | None:
         assert self.readable is None or ref in self.readable, f"{ref} is not among the rule's reads"
-        return self.objects.get(ref)
-
-    def managed(self, resource: str, namespace: str) -> Iterable[Mapping[str, Any]]:
-        return [
-            item
-            for ref, item in self.objects.items()
-            if (ref.resource, ref.namespace) == (resource, namespace)
-            and labels(item).get("tenantgate.io/managed") == "true"
-        ]
+        return super().get(ref)
 
 
-def _ref(item: Mapping[str, Any]) -> Ref:
-    metadata = item["metadata"]
-    group = item["apiVersion"].rpartition("/")[0]
-    return Ref(group, plural(item["kind"]), metadata.get("namespace", ""), metadata["name"])
+def _name(item: Mapping[str, Any]) -> str:
+    return str(item["metadata"]["name"])
 
 
 @dataclass(frozen=True)
@@ -380,8 +330,8 @@ class Row:
         world = Cluster([*NAMESPACES, *self.world])
         case = case_of(self.asked, where, registry, world)
         reads = BY_ID[self.rule].reads
-        refs = [target(self.asked), *(reads(case) if reads else ())]
-        return replace(case, world=world.reading(refs))
+        world.readable = frozenset([target(self.asked), *(reads(case) if reads else ())])
+        return case
 
     def judged(self) -> tuple[Verdict, Verdict]:
         """Return the verdicts of both passes: the second judges what the first made."""

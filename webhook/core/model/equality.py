@@ -40,7 +40,8 @@ def equal(a: Any, b: Any, key: str = "") -> bool:
         if a.keys() == b.keys():
             if key in _QUANTITY_MAPS:
                 return all(_same_quantity(value, b[name]) for name, value in a.items())
-            return all(equal(value, b[name], name) for name, value in a.items())
+            free = key in _MAPS  # its keys are names that somebody chose, and say nothing
+            return all(equal(value, b[name], "" if free else name) for name, value in a.items())
         if key in _MAPS or _one_has_resources(a, b, key):
             return False
         return all(equal(a.get(name), b.get(name), name) for name in a.keys() | b.keys())

@@ -7,7 +7,7 @@ import re
 from typing import Self
 
 _PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*\Z")
-_TOKEN = re.compile(r"\.?([A-Za-z_$][A-Za-z0-9_$-]*)|\[(\d+)\]|\[([^\]]+)\]")
+_TOKEN = re.compile(r"\.?([A-Za-z_$][A-Za-z0-9_$-]*)|\[([0-9]+)\]|\[([^\]]+)\]")
 
 
 class FieldPath(tuple[str | int, ...]):

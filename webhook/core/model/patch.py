@@ -25,17 +25,21 @@ def patch(before: Any, after: Any) -> Patch:
 
 def _compare(before: Any, after: Any, at: str, out: list[Mapping[str, Any]]) -> None:
     if type(before) is dict and type(after) is dict:
+        kept = 0
         for key, value in after.items():
             old = before.get(key)
             if old is value:
+                kept += old is not None
                 continue
             if old is None:
                 out.append({"op": "add", "path": f"{at}/{escaped(key)}", "value": value})
             else:
+                kept += 1
                 _compare(old, value, f"{at}/{escaped(key)}", out)
-        for key, old in before.items():
-            if key not in after and old is not None:
-                out.append({"op": "remove", "path": f"{at}/{escaped(key)}"})
+        if kept < len(before):
+            for key, old in before.items():
+                if key not in after and old is not None:
+                    out.append({"op": "remove", "path": f"{at}/{escaped(key)}"})
     elif type(before) is list and type(after) is list and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
             if old is not new:

@@ -15,7 +15,7 @@ from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import UNSET, Attempt, Finding, line
 from webhook.core.model.objects import Pod
 from webhook.core.model.ranges import MCS, UID_RANGE, RangeError
-from webhook.core.model.request import Access, Grants, Namespace, User
+from webhook.core.model.request import Access, Namespace, User
 from webhook.core.scc import wording
 from webhook.core.scc.constraint import Constraint, NamespaceValues, complete, namespace_values
 from webhook.core.scc.evaluate import admits
@@ -104,7 +104,10 @@ def judge(question: Question, sccs: Sequence[Constraint]) -> Verdict:
     completed = _completed(candidates, namespace_values(found.annotations))
     if isinstance(completed, str):
         return Verdict(
-            pod, undecided=True, message=f'namespace "{question.namespace}": {completed}'
+            pod,
+            undecided=True,
+            message=f'namespace "{question.namespace}": {completed}. Fix: have an administrator '
+            "correct the annotation",
         )
     if question.mode == "validate" and hint:
         completed = tuple(sorted(completed, key=lambda scc: scc.name != hint))
@@ -134,11 +137,17 @@ def _no_candidate(pod: Pod, required: str, sccs: Sequence[Constraint]) -> Verdic
 def _unready(question: Question) -> Verdict | None:
     """Refuse, to be retried, in a namespace that is not known or has no ranges yet."""
     if question.found is None:
-        text = f'namespace "{question.namespace}" is not known yet'
+        text = (
+            f'namespace "{question.namespace}" is not known yet. Fix: try again; if it stays so, see '
+            "whether the namespace exists"
+        )
         return Verdict(question.pod, undecided=True, retry=True, message=text)
     for key in (UID_RANGE, MCS):
         if key not in question.found.annotations:
-            text = f'namespace "{question.namespace}" has no annotation {key} yet'
+            text = (
+                f'namespace "{question.namespace}" has no annotation {key} yet. Fix: try again; if it '
+                "stays so, have an administrator annotate the namespace"
+            )
             return Verdict(question.pod, undecided=True, retry=True, message=text)
     return None
 
@@ -164,40 +173,33 @@ def _completed(
 
 
 class _Identities:
-    """Through whom an SCC is usable: the pod's service account first, then the requester.
-
-    Grants are asked for once each, and only when a literal name or group did not settle it.
-    """
+    """Through whom an SCC is usable: the pod's service account first, then the requester."""
 
     def __init__(self, question: Question) -> None:
-        self._question = question
-        account = question.pod.get("spec", {}).get("serviceAccountName", "")
-        self._account = User.service_account(question.namespace, account) if account else None
-        self._account_grants: Grants | None = None
-        self._user_grants: Grants | None = None
-        self.account = account
-        owner = question.user.name
-        self.barred = (
-            f'Neither user "{owner}" nor service account "{question.namespace}/{account}" may use'
-            if account
-            else f'User "{owner}" may not use'
+        user, namespace = question.user, question.namespace
+        self.account = question.pod.get("spec", {}).get("serviceAccountName", "")
+        account = User.service_account(namespace, self.account) if self.account else None
+        self._identities = (
+            (account, question.access.grants(account, namespace) if account else frozenset()),
+            (user, question.access.grants(user, namespace)),
         )
 
     def __call__(self, scc: Constraint) -> Subject | None:
         """Return the subject type through which the SCC is usable, or None."""
-        question = self._question
-        if self._account is not None:
-            if _listed(self._account, scc):
-                return "serviceaccount"
-            if self._account_grants is None:
-                self._account_grants = question.access.grants(self._account, question.namespace)
-            if scc.name in self._account_grants:
-                return "serviceaccount"
-        if _listed(question.user, scc):
-            return "user"
-        if self._user_grants is None:
-            self._user_grants = question.access.grants(question.user, question.namespace)
-        return "user" if scc.name in self._user_grants else None
+        (account, account_grants), (user, user_grants) = self._identities
+        name = scc.name
+        if account is not None and (name in account_grants or _listed(account, scc)):
+            return "serviceaccount"
+        return "user" if name in user_grants or _listed(user, scc) else None
+
+    @property
+    def barred(self) -> str:
+        """Say who may not use an SCC, as the beginning of a sentence."""
+        (account, _), (user, _) = self._identities
+        if account is None:
+            return f'User "{user.name}" may not use'
+        name = account.name.removeprefix("system:serviceaccount:").replace(":", "/")
+        return f'Neither user "{user.name}" nor service account "{name}" may use'
 
 
 def _listed(user: User, scc: Constraint) -> bool:

@@ -13,6 +13,8 @@ from webhook.core.scc.rules import RULES
 _POD_FILLS = tuple(rule.fill_pod for rule in RULES if rule.fill_pod)
 _CONTAINER_FILLS = tuple(rule.fill_container for rule in RULES if rule.fill_container)
 _POD_CHECKS = tuple((rule.id, rule.check_pod) for rule in RULES if rule.check_pod)
+_EARLY_CHECKS = tuple(rule.check_pod for rule in RULES if rule.check_pod and not rule.fill_pod)
+"""Those that look only at what no rule fills in."""
 _CONTAINER_CHECKS = tuple((rule.id, rule.check_container) for rule in RULES if rule.check_container)
 
 
@@ -54,6 +56,8 @@ def objections(pod: Pod, scc: Constraint) -> Iterator[Finding]:
 
 def admits(pod: Pod, scc: Constraint) -> bool:
     """Tell whether an SCC's rules accept the pod after filling it in; stops at the first no."""
+    if any(True for check_pod in _EARLY_CHECKS for _ in check_pod(pod, scc)):
+        return False
     pod = _fill_pod(pod, scc)
     if next(_objections_to_pod(pod, scc), None) is not None:
         return False

@@ -212,7 +212,7 @@ def _connect(request: Request, facts: Facts, sccs: Sequence[Constraint]) -> Deci
         access=facts.access,
     )
     verdict = judge(question, sccs)
-    if not verdict.scc:
+    if not verdict.scc and not verdict.undecided:
         said = f"{request.subresource} is refused, as you could not create this pod yourself: "
         verdict = replace(verdict, message=said + verdict.message)
     return replace(_answer(request, verdict), object=request.object)

@@ -34,7 +34,8 @@ _JUDGED_SPEC = (
     "volumes",
     "securityContext",
 )
-_JUDGED_CONTAINER = ("name", "ports", "securityContext")
+_JUDGED_CONTAINER = ("name", "image", "ports", "securityContext")
+"""The image is among them: whoever changes it runs code of their own with what the pod may do."""
 _JUDGED_ANNOTATIONS = frozenset({SCC, REQUIRED_SCC, SUBJECT_TYPE, POD_ANNOTATION})
 
 

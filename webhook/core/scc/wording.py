@@ -16,11 +16,12 @@ MOST_LINES = 10
 
 
 def closest(attempts: Sequence[Attempt]) -> Attempt | None:
-    """Return the usable attempt with the fewest objections; the first of several."""
+    """Return the usable attempt that comes closest; the first of several.
+
+    One that accepts the pod and would only have had to fill it in is closer than any that objects.
+    """
     usable = [attempt for attempt in attempts if attempt.subject]
-    return min(
-        usable, key=lambda attempt: len(attempt.findings) + len(attempt.changes), default=None
-    )
+    return min(usable, key=lambda attempt: len(attempt.findings), default=None)
 
 
 def findings(attempts: Sequence[Attempt], account: str, sccs: Sequence[str]) -> tuple[Finding, ...]:

@@ -73,7 +73,16 @@ def target(request: Request) -> Ref | None:
         not request.subresource or request.subresource in _OWN_BODY
     ):
         return None
-    return Ref(request.group, request.resource, request.namespace, request.name)
+    name = request.name
+    if request.subresource == "proxy":
+        name = _without_scheme_and_port(name)
+    return Ref(request.group, request.resource, request.namespace, name)
+
+
+def _without_scheme_and_port(name: str) -> str:
+    """Return what a proxy request goes to: `https:web:8443` and `web:http` are the object `web`."""
+    parts = name.split(":")
+    return parts[1] if len(parts) == 3 else parts[0]
 
 
 def reads(case: Case) -> Iterator[Ref]:
@@ -92,21 +101,22 @@ def judge(case: Case, only: Collection[str] | None = None) -> Verdict:
     rules = [
         rule
         for rule in _matching(request)
-        if (only is None or rule.id in only) and _binds(rule, case)
+        if (only is None or rule.id in only)
+        and _binds(rule, case)
+        and (case.platform.rules.get(rule.id) or rule.action) != "off"
     ]
     judged = request.old_object if request.operation == "DELETE" else request.object
     if request.operation == "CONNECT":
         judged = None
     observing = case.platform.enforcement != "deny"
-    if request.operation == "CREATE" and (request.phase == "mutate" or observing):
+    adds = request.operation == "CREATE" or request.subresource == "ephemeralcontainers"
+    if adds and (request.phase == "mutate" or observing):
         for rule in rules:
             if rule.mutate is not None:
                 judged = rule.mutate(judged, case)
     findings: list[Finding] = []
     for rule in rules:
-        listed = case.platform.rules.get(rule.id)
-        if (listed or rule.action) == "off":
-            continue
+        listed: Any = case.platform.rules.get(rule.id)
         found = [
             replace(
                 finding,

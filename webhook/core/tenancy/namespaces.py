@@ -75,10 +75,8 @@ def tenants_of(case: Case) -> str:
 
 def writable(case: Case) -> str:
     """Return the namespaces that the requester's tenants have, as a message lists them."""
-    world = case.world
-    return listing(
-        {name for tenant in case.requester.names for name in world.namespaces_of(tenant)}
-    )
+    names = {name for tenant in case.requester.names for name in case.world.namespaces_of(tenant)}
+    return listing(names - case.platform.namespaces)
 
 
 Reference = tuple[str, str, str, str]

@@ -12,16 +12,29 @@ from webhook.core.platform import Platform
 from webhook.core.tenancy.tenant import Role, Subject, Tenant, unknown
 
 Membership = tuple[str, Role]
+_COMMON_NODE_LABELS = (
+    "kubernetes.io/arch",
+    "kubernetes.io/os",
+    "beta.kubernetes.io/*",
+    "node.kubernetes.io/instance-type",
+    "topology.kubernetes.io/*",
+    "failure-domain.beta.kubernetes.io/*",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Registry:
-    """The tenants of a policy set. `by_subject` maps `kind:name` to (tenant, role) pairs."""
+    """The tenants of a policy set. `by_subject` maps `kind:name` to (tenant, role) pairs.
+
+    `pools` are the labels, by key and value, that mark the nodes of one tenant or of some. Labels
+    which every node has, such as its zone, mark none.
+    """
 
     tenants: Mapping[str, Tenant] = field(default_factory=dict)
     by_subject: Mapping[str, tuple[Membership, ...]] = field(default_factory=dict)
     prefixes: Mapping[str, str] = field(default_factory=dict)
     listed: Mapping[str, str] = field(default_factory=dict)
+    pools: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, tenants: Iterable[Tenant]) -> "Registry":
@@ -44,6 +57,7 @@ class Registry:
             listed={
                 name: tenant.name for tenant in known.values() for name in tenant.namespaces.names
             },
+            pools=_pools(known.values()),
         )
 
     def __bool__(self) -> bool:
@@ -76,6 +90,18 @@ class Registry:
     def claimed_by(self, namespace: str) -> str:
         """Return the tenant whose file claims a namespace by its name or its prefix, or ""."""
         return self.listed.get(namespace) or self.prefix_owner(namespace)
+
+
+def _pools(tenants: Iterable[Tenant]) -> Mapping[str, Mapping[str, frozenset[str]]]:
+    pools: dict[str, dict[str, set[str]]] = {}
+    for tenant in tenants:
+        for key, label in tenant.namespaces.node_selector.items():
+            if not any_glob(_COMMON_NODE_LABELS, key):
+                pools.setdefault(key, {}).setdefault(label, set()).add(tenant.name)
+    return {
+        key: {label: frozenset(names) for label, names in labels.items()}
+        for key, labels in pools.items()
+    }
 
 
 def _key(subject: Subject) -> str:

@@ -29,11 +29,12 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
     kinds = case.platform.tenant_cluster_kinds
     if (request.group, request.resource) in _OWN_REVIEWS or _listed(case):
         return
-    told = case.resource if request.subresource else request.kind or request.resource
+    kind = f"{request.group}/{request.kind}" if request.group else request.kind
+    told = case.resource if request.subresource else request.kind
     yield Finding(
         path=FieldPath(("kind",)),
-        observed=request.kind,
-        allowed=", ".join(("Namespace", *sorted(kinds), "kinds that live in a namespace")),
+        observed=kind,
+        allowed=", ".join(("Namespace", *sorted(kinds), "and kinds that live in a namespace")),
         fix="ask a platform admin to make the change",
         why=f"Tenants can't change cluster-wide objects ({told})",
     )

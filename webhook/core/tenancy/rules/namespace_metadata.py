@@ -72,12 +72,15 @@ def _may_write(
 
 def _protected(path: FieldPath, before: Any, after: Any) -> Finding:
     field, key = str(path[-2]).removesuffix("s"), path[-1]
+    whose = (
+        "written by owners of the tenant" if key == CONFIRM_DELETE else "managed by the platform"
+    )
     return Finding(
         path=path,
         observed=after,
         allowed="not set" if before is UNSET else f'"{before}", as it was',
         fix="remove it from your manifest" if before is UNSET else "leave it as it is",
-        why=f"{field.capitalize()} {key} is managed by the platform",
+        why=f"{field.capitalize()} {key} is {whose}",
     )
 
 
@@ -90,9 +93,9 @@ def _unfit(path: FieldPath, keys: Keys, after: Mapping[str, Any], case: Case) ->
         yield Finding(
             path=path / str(key),
             observed=text,
-            allowed=f"keys {', '.join(sorted({*keys.allow, *keys.required}))}"
-            if keys.allow is not None and not denied
-            else f"keys other than {', '.join(keys.deny)}",
+            allowed=f"keys other than {', '.join(keys.deny)}"
+            if denied
+            else ", ".join(sorted({*(keys.allow or ()), *keys.required})) or "none",
             fix="remove it, or ask the platform team to allow the key",
             why=f"This tenant's namespaces can't carry the {field.removesuffix('s')} {key}",
         )

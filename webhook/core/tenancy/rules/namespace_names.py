@@ -55,7 +55,7 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
         yield Finding(
             path=path,
             observed=shown,
-            allowed=_outside(begins, name, other),
+            allowed=f'names outside "{other}"' if other and name.startswith(other) else begins,
             fix="choose another name",
             why="This name is kept for another tenant",
         )
@@ -67,12 +67,6 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
             fix="choose another name",
             why=f'A namespace "{name}" would answer for "example.{name}" in everybody\'s pods',
         )
-
-
-def _outside(begins: str, name: str, prefix: str) -> str:
-    if not prefix or not name.startswith(prefix):
-        return begins
-    return f'{begins} and not with "{prefix}"' if "begin" in begins else f'names outside "{prefix}"'
 
 
 def _reserved(name: str, case: Case) -> str:
