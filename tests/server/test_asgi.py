@@ -270,7 +270,6 @@ def test_more_live_reads_than_can_be_in_time_are_turned_away(monkeypatch: pytest
     async def work(client: Client, served: Served) -> None:
         waiting = [asyncio.create_task(client.post()) for _ in range(2)]
         await asyncio.sleep(0)
-        status, headers, body = 0, {}, b""
         for _ in range(100):
             await asyncio.sleep(0.01)
             if len(cluster.threads) == 2:

@@ -1,13 +1,18 @@
 """A cluster that is described by files: what they do not say is assumed, and listed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
+from webhook.cluster.world import OfflineWorld
 from webhook.core.engine import needs
+from webhook.core.model.marks import TENANT
 from webhook.core.model.objects import Json, JsonObject, Pod
 from webhook.core.model.request import Access, Facts, Namespace, Request
 from webhook.core.policyset import PolicySet
 from webhook.core.rbac import Rbac, is_rbac
+from webhook.core.tenancy.registry import Registry
+from webhook.core.tenancy.requester import service_account
 
 UID_RANGE = "openshift.io/sa.scc.uid-range"
 GROUPS = "openshift.io/sa.scc.supplemental-groups"
@@ -50,6 +55,7 @@ class OfflineCluster:
             elif kind.endswith("Binding") and is_rbac(item):
                 self._unbound = False
         self.access: Access = Rbac.from_objects(items)
+        self._world = OfflineWorld(items)
 
     def namespace(self, name: str) -> Namespace:
         """Return the namespace as its file and the assumptions have it; every name exists."""
@@ -59,6 +65,10 @@ class OfflineCluster:
             if ("Namespace", "", name) in self._objects:
                 self._known[name] = found
         return found
+
+    def namespaces(self) -> Iterable[str]:
+        """Return the names of the namespaces that a file describes."""
+        return [name for kind, _, name in self._objects if kind == "Namespace"]
 
     def read_namespace(self, name: str) -> Namespace:
         """Return what `namespace` does: there is nothing fresher than the files."""
@@ -96,12 +106,23 @@ class OfflineCluster:
                 "no Role or ClusterRole is bound to anyone: by RBAC, "
                 "only system:masters may use an SCC"
             )
+        world = self.world(request, policies)
+        if policies.registry and request.namespace:
+            namespace, assumed = world.described(request.namespace)
+            assumptions += [text for text in assumed if text not in assumptions]
         return Facts(
             namespace=namespace,
             access=self.access,
             pod=pod,
             automount=automount,
+            world=world,
             assumptions=tuple(assumptions),
+        )
+
+    def world(self, request: Request, policies: PolicySet) -> "_AssumedWorld":
+        """Return the described cluster as isolation rules see it, for one request."""
+        return _AssumedWorld(
+            self, self._world, policies.registry, _home(request, policies.registry)
         )
 
     def _namespace(self, name: str) -> tuple[Namespace, list[str]]:
@@ -125,6 +146,57 @@ class OfflineCluster:
         return Namespace(name, {**labels, "kubernetes.io/metadata.name": name}, annotations), (
             assumptions
         )
+
+
+class _AssumedWorld:
+    """The described objects, and namespaces as the tenants' files claim them.
+
+    A namespace without a stamp that a tenant claims by name or prefix is taken to have got it, and
+    what names no namespace is taken to be in one of its sender's tenant.
+    """
+
+    def __init__(
+        self, cluster: OfflineCluster, described: OfflineWorld, registry: Registry, home: str
+    ) -> None:
+        self._cluster = cluster
+        self._described = described
+        self._registry = registry
+        self._home = home
+        self.host_uses = described.host_uses
+        self.wildcard_uses = described.wildcard_uses
+        self.get = described.get
+        self.managed = described.managed
+
+    def described(self, name: str) -> tuple[Namespace, list[str]]:
+        """Return a namespace, and what was taken for granted about it."""
+        found, assumptions = self._cluster._namespace(name)
+        owner = self._home if name == UNNAMED else self._registry.claimed_by(name)
+        if not owner or TENANT in found.labels:
+            return found, assumptions
+        label = "the namespace, which nobody named," if name == UNNAMED else f'namespace "{name}"'
+        stamped = replace(found, labels={**found.labels, TENANT: owner})
+        return stamped, [*assumptions, f"{label} is taken to belong to tenant {owner}"]
+
+    def namespace(self, name: str) -> Namespace:
+        """Return a namespace; every name exists."""
+        return self.described(name)[0]
+
+    def namespaces_of(self, tenant: str) -> Sequence[str]:
+        """Return the described namespaces that carry a tenant's stamp, or would, sorted."""
+        names = [name for name in self._cluster.namespaces() if self._owner(name) == tenant]
+        return sorted(names)
+
+    def _owner(self, name: str) -> str:
+        return self.namespace(name).labels.get(TENANT, "")
+
+
+def _home(request: Request, registry: Registry) -> str:
+    """Return the tenant whose namespace a manifest without one goes to: the first of its sender's."""
+    account = service_account(request.user)
+    names = [name for name, _ in registry.memberships(request.user, account)]
+    if account and (claimed := registry.claimed_by(account[0])):
+        names.append(claimed)
+    return names[0] if names else ""
 
 
 def _assumed(annotations: Mapping[str, str]) -> dict[str, str]:

@@ -3,8 +3,7 @@
 Pure: the same request, facts and policies give the same decision, in the webhook and on a laptop.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -39,14 +38,27 @@ def identities(
     return scc.identities(request, policies.platform, policies.sccs, stored)
 
 
-def references(request: Request, policies: PolicySet, world: World) -> Iterator[Ref]:
-    """Yield the objects besides namespaces that tenancy rules will look up."""
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """What tenancy rules look up for a request: objects, and tenants whose namespaces they count."""
+
+    refs: tuple[Ref, ...] = ()
+    counted: tuple[str, ...] = ()
+
+
+def lookups(request: Request, policies: PolicySet, world: World) -> Lookups:
+    """Return what has to be read for a request besides what indexes hold.
+
+    Args:
+        request: the request.
+        policies: the policies in force.
+        world: the indexes.
+    """
     tenancy = _tenancy(request, policies, world)
     if tenancy is None:
-        return
-    if (target := tenancy.target(request)) is not None:
-        yield target
-    yield from tenancy.reads(tenancy.case_of(request, policies.platform, policies.registry, world))
+        return Lookups()
+    refs, counted = tenancy.lookups(request, policies.platform, policies.registry, world)
+    return Lookups(refs, counted)
 
 
 def decide(request: Request, facts: Facts, policies: PolicySet) -> Decision:

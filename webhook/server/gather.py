@@ -1,13 +1,15 @@
 """Every question to the outside, asked before a request is decided."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol, cast
 
 from webhook.cluster.access import AccessReviews, Answers
-from webhook.cluster.offline import MCS, UID_RANGE
-from webhook.core.engine import identities, needs
-from webhook.core.model.objects import Pod
+from webhook.cluster.offline import MCS, UID_RANGE, OfflineCluster
+from webhook.core.engine import identities, lookups, needs
+from webhook.core.model.objects import JsonObject, Pod
 from webhook.core.model.request import Access, Facts, Namespace, Request, User
+from webhook.core.model.world import Ref, World
 from webhook.core.policyset import PolicySet
 
 
@@ -38,6 +40,29 @@ class Cluster(Protocol):
 
     def automount(self, namespace: str, service_account: str) -> bool | None:
         """Return a service account's own `automountServiceAccountToken`, from the cache."""
+        ...
+
+
+class LiveTenancy(Cluster, Protocol):
+    """A live cluster that isolation rules are decided by."""
+
+    @property
+    def tenancy_synced(self) -> bool:
+        """Whether what the rules compare with was listed once."""
+        ...
+
+    def read(self, ref: Ref) -> JsonObject | None:
+        """Return any object as the API server has it now."""
+        ...
+
+    def read_namespaces_of(self, tenant: str) -> Sequence[str]:
+        """Return the namespaces of a tenant as the API server has them now."""
+        ...
+
+    def world(
+        self, fetched: Mapping[Ref, JsonObject | None], counts: Mapping[str, Sequence[str]]
+    ) -> World:
+        """Return the cluster as the rules see it, with what was read for one request."""
         ...
 
 
@@ -86,7 +111,29 @@ def gather(
     if reviews and wanted.grants:
         users = identities(request, policies, pod)
         access = _asked(reviews, users, request.namespace, policies, wait=wait)
-    return Facts(namespace=namespace, access=access, pod=pod, automount=automount)
+    facts = Facts(namespace=namespace, access=access, pod=pod, automount=automount)
+    if isinstance(cluster, OfflineCluster):
+        return replace(facts, world=cluster.world(request, policies))
+    return replace(facts, world=_world(request, policies, cast(LiveTenancy, cluster), wait=wait))
+
+
+def _world(request: Request, policies: PolicySet, cluster: LiveTenancy, *, wait: bool) -> World:
+    """Return what isolation rules may know: indexes, and the few objects that they look up.
+
+    The namespaces of a tenant are counted live, once, where a new one would be one too many: two
+    requests at once would both find room in a cache.
+    """
+    if policies.registry and not cluster.tenancy_synced:
+        raise NotSynced
+    plain = cluster.world({}, {})
+    wanted = lookups(request, policies, plain)
+    if not wanted.refs and not wanted.counted:
+        return plain
+    _may_wait(wait)
+    return cluster.world(
+        {ref: cluster.read(ref) for ref in wanted.refs},
+        {tenant: cluster.read_namespaces_of(tenant) for tenant in wanted.counted},
+    )
 
 
 def _asked(

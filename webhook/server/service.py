@@ -31,6 +31,8 @@ class _Followed(Cluster, Protocol):
 
     def start(self) -> None: ...
 
+    def follow_tenancy(self) -> None: ...
+
     def stop(self) -> None: ...
 
     def ages(self) -> Mapping[str, float]: ...
@@ -75,6 +77,7 @@ class Service:
         """Have the caches fill themselves, and say how this worker is."""
         self._lines.gather()
         self._cluster.start()
+        self._follow_tenancy()
         self.tick()
 
     def attend(self) -> None:
@@ -99,6 +102,7 @@ class Service:
             gc.freeze()  # policies and caches stay: no collection need look at them again
         before, problem = self._store.current, self._store.problem
         self._store.refresh()
+        self._follow_tenancy()
         if self._store.current is not before:
             self._loaded = time.time()
             self._lines.event(
@@ -116,6 +120,11 @@ class Service:
                 "policy_rejected",
                 policy_set_hash=self._store.current.hash,
             )
+
+    def _follow_tenancy(self) -> None:
+        """Follow what isolation rules compare with, once there are tenants."""
+        if self._store.current.registry:
+            self._cluster.follow_tenancy()
 
     def stop(self) -> None:
         """End the watches and write out the log."""
@@ -152,6 +161,8 @@ class _Files(OfflineCluster):
     """Files do not move, so there is nothing to follow."""
 
     def start(self) -> None: ...
+
+    def follow_tenancy(self) -> None: ...
 
     def stop(self) -> None: ...
 

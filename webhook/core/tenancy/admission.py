@@ -1,6 +1,6 @@
 """The tenancy part of a decision: classify, mutate, judge by every rule that reads the request."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -21,6 +21,8 @@ _INITIALS = {"CREATE": "C", "UPDATE": "U", "DELETE": "D", "CONNECT": "X"}
 _OWN_BODY = frozenset({"status", "finalize", "ephemeralcontainers", "resize"})
 """Subresources whose body is the whole object."""
 
+_NEVER_LOOKED_UP = ("platform", "anonymous")
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -39,7 +41,7 @@ def case_of(request: Request, platform: Platform, registry: Registry, world: Wor
     )
     namespace = _namespace(request, world)
     stamp = namespace.labels.get(TENANT, "") if namespace else ""
-    ref = target(request)
+    ref = None if requester.kind in _NEVER_LOOKED_UP else target(request)
     return Case(
         request=request,
         requester=requester,
@@ -85,11 +87,40 @@ def _without_scheme_and_port(name: str) -> str:
     return parts[1] if len(parts) == 3 else parts[0]
 
 
-def reads(case: Case) -> Iterator[Ref]:
-    """Yield the objects that the rules will look up for a case, besides its target."""
-    for rule in _matching(case.request):
-        if rule.reads is not None and _binds(rule, case):
-            yield from rule.reads(case)
+def lookups(
+    request: Request, platform: Platform, registry: Registry, world: World
+) -> tuple[tuple[Ref, ...], tuple[str, ...]]:
+    """Return the objects that rules look up for a request, and the tenants that they count.
+
+    Platform and anonymous requesters are judged without any.
+    """
+    aimed = target(request)
+    case = case_of(request, platform, registry, _Unread(world))
+    if case.requester.kind in _NEVER_LOOKED_UP:
+        return (), ()
+    rules = [rule for rule in _matching(request) if _binds(rule, case)]
+    if not rules:
+        return (), ()
+    refs = [ref for rule in rules if rule.reads is not None for ref in rule.reads(case)]
+    counted = [name for rule in rules if rule.counts is not None for name in rule.counts(case)]
+    if aimed is not None:
+        refs.insert(0, aimed)
+    return tuple(dict.fromkeys(refs)), tuple(dict.fromkeys(counted))
+
+
+class _Unread:
+    """A world whose objects have not been looked up yet."""
+
+    def __init__(self, world: World) -> None:
+        self.namespace = world.namespace
+        self.namespaces_of = world.namespaces_of
+        self.host_uses = world.host_uses
+        self.wildcard_uses = world.wildcard_uses
+        self.managed = world.managed
+
+    def get(self, ref: Ref) -> JsonObject | None:
+        """Return None."""
+        return None
 
 
 def judge(case: Case, only: Collection[str] | None = None) -> Verdict:

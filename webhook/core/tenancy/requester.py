@@ -12,6 +12,7 @@ from webhook.core.tenancy.tenant import Role
 Class = Literal["anonymous", "platform", "system", "tenant", "other"]
 
 _ACCOUNT = "system:serviceaccount:"
+_CLUSTER_ADMINS = "system:masters"
 _CONTROL_PLANE = frozenset(
     {"system:apiserver", "system:kube-controller-manager", "system:kube-scheduler"}
 )
@@ -86,6 +87,8 @@ def classify(
 
 def _is_platform(user: User, account: tuple[str, str] | None, platform: Platform) -> bool:
     admins = platform.admins
+    if _CLUSTER_ADMINS in user.groups:  # also where the Platform lists other groups only
+        return True
     if not admins.groups.isdisjoint(user.groups) or user.name in admins.users:
         return True
     return account is not None and (

@@ -441,7 +441,8 @@ def _allowance(spec: Mapping[str, Any]) -> Allowance:
         hostnames=strings("hostnames"),
         wildcard_hosts=bool(spec.get("wildcardHosts")),
         host_collision=spec.get("hostCollision") or plain.host_collision,
-        gateway_classes=_classes(spec.get("gatewayClasses")) or plain.gateway_classes,
+        gateway_classes=_classes({"names": (), **(spec.get("gatewayClasses") or {})})
+        or plain.gateway_classes,
         gateways=strings("gateways") or (),
         storage_classes=_classes(spec.get("storageClasses")),
         csi_inline=strings("csiInline") or (),

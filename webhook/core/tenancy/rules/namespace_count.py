@@ -29,4 +29,11 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(id="T-NS-3", family="subject", intercepts=(CREATED,), check=check)
+def counts(case: Case) -> Iterator[str]:
+    """Yield the tenant, if it has a quota: of two creations at once a cache would admit both."""
+    chosen = chosen_tenant(case.request.object, case)
+    if chosen and case.registry.get(chosen).namespaces.quota is not None:
+        yield chosen
+
+
+RULE = Rule(id="T-NS-3", family="subject", intercepts=(CREATED,), check=check, counts=counts)
