@@ -220,12 +220,13 @@ def test_nothing_malformed_gets_through(request: pytest.FixtureRequest):
     dice = random.Random(20261122)  # noqa: S311 - the same reviews every time
     stand = Noting()
     answers: Counter[str] = Counter()
-    for number in range(request.config.getoption("--malformed")):
+    count = request.config.getoption("--malformed")
+    for number in range(count):
         value = _mutated(dice, dice.choice(BASES)) if number % 3 else dice.choice(BASES)
         text = body(value) if number % 3 else _broken(dice, body(value))
         answers[_check(stand, dice.choice(("/mutate", "/validate")), text)] += 1
 
-    assert min(answers[kind] for kind in ("no review", "hostile", "admitted", "refused")) > 100
+    assert min(answers[kind] for kind in ("no review", "hostile", "admitted", "refused")) > count // 50
     for stage in ("gather", "decide", "answer"):
         assert stand.count("tenantgate_evaluation_errors_total", stage) == 0, "refused by a fault"
 

@@ -12,7 +12,6 @@ from webhook.core.model.request import Access, Facts, Namespace, Request
 from webhook.core.policyset import PolicySet
 from webhook.core.rbac import Rbac, is_rbac
 from webhook.core.tenancy.registry import Registry
-from webhook.core.tenancy.requester import service_account
 
 UID_RANGE = "openshift.io/sa.scc.uid-range"
 GROUPS = "openshift.io/sa.scc.supplemental-groups"
@@ -192,6 +191,10 @@ class _AssumedWorld:
 
 def _home(request: Request, registry: Registry) -> str:
     """Return the tenant whose namespace a manifest without one goes to: the first of its sender's."""
+    if not registry:
+        return ""
+    from webhook.core.tenancy.requester import service_account
+
     account = service_account(request.user)
     names = [name for name, _ in registry.memberships(request.user, account)]
     if account and (claimed := registry.claimed_by(account[0])):

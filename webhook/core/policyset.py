@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from webhook.core import platform
 from webhook.core.model.documents import Document, read
@@ -16,9 +16,10 @@ from webhook.core.rbac import RbacError, is_rbac, read_rbac
 from webhook.core.scc import document as scc_document
 from webhook.core.scc.constraint import Constraint
 from webhook.core.scc.order import in_order
-from webhook.core.tenancy import tenant
 from webhook.core.tenancy.registry import Registry, conflicts
-from webhook.core.tenancy.tenant import Tenant
+
+if TYPE_CHECKING:
+    from webhook.core.tenancy.tenant import Tenant
 
 _LIST = ("v1", "List")
 _LIST_SCHEMA = Object(
@@ -143,7 +144,7 @@ class _Reader:
                 item, at, document
             ),
             (platform.API_VERSION, platform.KIND): self._platform,
-            (tenant.API_VERSION, tenant.KIND): lambda item: self._tenant(item, at, document),
+            (platform.API_VERSION, "Tenant"): lambda item: self._tenant(item, at, document),
         }
         kind = (value.get("apiVersion"), value.get("kind"))
         reader = kinds.get(kind) if all(isinstance(word, str) for word in kind) else None
@@ -181,7 +182,10 @@ class _Reader:
         return mistakes
 
     def _tenant(self, value: dict[str, Any], at: FieldPath, document: Document) -> list[Mistake]:
-        mistakes = tenant.mistakes(value)
+        from webhook.core.tenancy.tenant import Tenant  # few sets hold one
+        from webhook.core.tenancy.tenant import mistakes as mistakes_in
+
+        mistakes = mistakes_in(value)
         if not mistakes:
             found = Tenant.from_object(value)
             self._tenants[found.name] = (found, at, document)

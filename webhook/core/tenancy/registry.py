@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from webhook.core.model.fieldpath import ROOT
 from webhook.core.model.marks import PROTECTED_NAMESPACE_KEYS
@@ -9,8 +10,11 @@ from webhook.core.model.pattern import any_glob
 from webhook.core.model.request import User
 from webhook.core.model.schema import Mistake
 from webhook.core.platform import Platform
-from webhook.core.tenancy.tenant import Role, Subject, Tenant, unknown
 
+if TYPE_CHECKING:  # a set without Tenants does not need the module that reads them
+    from webhook.core.tenancy.tenant import Subject, Tenant
+
+Role = Literal["owner", "member"]
 Membership = tuple[str, Role]
 _COMMON_NODE_LABELS = (
     "kubernetes.io/arch",
@@ -30,14 +34,14 @@ class Registry:
     which every node has, such as its zone, mark none.
     """
 
-    tenants: Mapping[str, Tenant] = field(default_factory=dict)
+    tenants: "Mapping[str, Tenant]" = field(default_factory=dict)
     by_subject: Mapping[str, tuple[Membership, ...]] = field(default_factory=dict)
     prefixes: Mapping[str, str] = field(default_factory=dict)
     listed: Mapping[str, str] = field(default_factory=dict)
     pools: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, tenants: Iterable[Tenant]) -> "Registry":
+    def of(cls, tenants: "Iterable[Tenant]") -> "Registry":
         """Build the indexes."""
         known = {tenant.name: tenant for tenant in tenants}
         members: dict[str, list[Membership]] = {}
@@ -63,9 +67,13 @@ class Registry:
     def __bool__(self) -> bool:
         return bool(self.tenants)
 
-    def get(self, name: str) -> Tenant:
+    def get(self, name: str) -> "Tenant":
         """Return a tenant; for a name that no file describes, one without any allowance."""
-        return self.tenants.get(name) or unknown(name)
+        if (known := self.tenants.get(name)) is not None:
+            return known
+        from webhook.core.tenancy.tenant import unknown
+
+        return unknown(name)
 
     def memberships(self, user: User, account: tuple[str, str] | None) -> Iterator[Membership]:
         """Yield the tenants whose files list a user, and as what.
@@ -92,7 +100,7 @@ class Registry:
         return self.listed.get(namespace) or self.prefix_owner(namespace)
 
 
-def _pools(tenants: Iterable[Tenant]) -> Mapping[str, Mapping[str, frozenset[str]]]:
+def _pools(tenants: "Iterable[Tenant]") -> Mapping[str, Mapping[str, frozenset[str]]]:
     pools: dict[str, dict[str, set[str]]] = {}
     for tenant in tenants:
         for key, label in tenant.namespaces.node_selector.items():
@@ -104,7 +112,7 @@ def _pools(tenants: Iterable[Tenant]) -> Mapping[str, Mapping[str, frozenset[str
     }
 
 
-def _key(subject: Subject) -> str:
+def _key(subject: "Subject") -> str:
     return f"{subject.kind}:{subject}"
 
 
@@ -168,7 +176,7 @@ def _name_conflicts(registry: Registry, platform: Platform) -> Iterator[tuple[st
             seen.setdefault(name, tenant.name)
 
 
-def _foreign_accounts(tenant: Tenant, registry: Registry) -> Iterator[tuple[str, Mistake]]:
+def _foreign_accounts(tenant: "Tenant", registry: Registry) -> Iterator[tuple[str, Mistake]]:
     if tenant.allow_foreign_service_accounts:
         return
     for part, subjects in (("owners", tenant.owners), ("members", tenant.members)):
@@ -205,7 +213,7 @@ def _platform_accounts(registry: Registry, platform: Platform) -> Iterator[tuple
 
 
 def _open_selector(
-    tenant: Tenant, registry: Registry, platform: Platform
+    tenant: "Tenant", registry: Registry, platform: Platform
 ) -> Iterator[tuple[str, Mistake]]:
     selector = tenant.namespaces.selector
     if selector is None:

@@ -6,8 +6,7 @@ from typing import Literal
 
 from webhook.core.model.request import User
 from webhook.core.platform import Platform
-from webhook.core.tenancy.registry import Registry
-from webhook.core.tenancy.tenant import Role
+from webhook.core.tenancy.registry import Registry, Role
 
 Class = Literal["anonymous", "platform", "system", "tenant", "other"]
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from webhook.core.model.fieldpath import ROOT, FieldPath
 from webhook.core.model.pattern import any_glob, network
@@ -25,8 +25,6 @@ from webhook.core.model.selector import Selector, SelectorError, read_selector
 
 API_VERSION = "tenantgate.io/v1"
 KIND = "Tenant"
-
-Role = Literal["owner", "member"]
 
 _SUBJECTS = ListOf(
     Object(
