@@ -226,7 +226,9 @@ def test_nothing_malformed_gets_through(request: pytest.FixtureRequest):
         text = body(value) if number % 3 else _broken(dice, body(value))
         answers[_check(stand, dice.choice(("/mutate", "/validate")), text)] += 1
 
-    assert min(answers[kind] for kind in ("no review", "hostile", "admitted", "refused")) > count // 50
+    assert (
+        min(answers[kind] for kind in ("no review", "hostile", "admitted", "refused")) > count // 50
+    )
     for stage in ("gather", "decide", "answer"):
         assert stand.count("tenantgate_evaluation_errors_total", stage) == 0, "refused by a fault"
 

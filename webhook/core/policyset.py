@@ -48,12 +48,24 @@ class PolicyError(Exception):
         self.problems = problems
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One policy document: what it is, where it stands, and as it was written."""
+
+    kind: str
+    name: str
+    file: str
+    line: int
+    value: JsonObject = field(repr=False, compare=False)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PolicySet:
     """Everything that decisions are made by. One value, replaced as a whole.
 
     `sccs` stand in the order in which they are tried. `rbac` are the RBAC documents of the folder,
     which count where no cluster answers. `hash` names the texts. `warnings` say what is odd.
+    `documents` are all documents, in the order of their files.
     """
 
     sccs: tuple[Constraint, ...] = ()
@@ -62,6 +74,7 @@ class PolicySet:
     rbac: tuple[JsonObject, ...] = ()
     hash: str = ""
     warnings: tuple[str, ...] = ()
+    documents: tuple[Named, ...] = ()
 
 
 def parse_policies(texts: Mapping[str, str]) -> PolicySet:
@@ -90,6 +103,7 @@ def parse_policies(texts: Mapping[str, str]) -> PolicySet:
         rbac=tuple(reader.rbac),
         hash=digest(texts),
         warnings=tuple(str(warning) for warning in sorted(reader.warnings)),
+        documents=tuple(reader.named),
     )
 
 
@@ -113,6 +127,7 @@ class _Reader:
         self.rbac: list[JsonObject] = []
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
+        self.named: list[Named] = []
         self._seen: dict[tuple[str, str], str] = {}
         self._tenants: dict[str, tuple[Tenant, FieldPath, Document]] = {}
 
@@ -147,6 +162,16 @@ class _Reader:
             (platform.API_VERSION, "Tenant"): lambda item: self._tenant(item, at, document),
         }
         kind = (value.get("apiVersion"), value.get("kind"))
+        metadata = value.get("metadata")
+        self.named.append(
+            Named(
+                str(kind[1]),
+                str(metadata.get("name")) if isinstance(metadata, dict) else "",
+                document.file,
+                document.locate(at)[0],
+                value,
+            )
+        )
         reader = kinds.get(kind) if all(isinstance(word, str) for word in kind) else None
         if reader is not None:
             for mistake in reader(value):

@@ -328,9 +328,18 @@ class Row:
         where = platform(self.platform)
         assert not list(conflicts(registry, where))
         world = Cluster([*NAMESPACES, *self.world])
-        case = case_of(self.asked, where, registry, world)
+        return self._reading(case_of(self.asked, where, registry, world), world)
+
+    def with_object(self, value: Any) -> Case:
+        """Return the case of the same request with another object, stored where none is sent."""
+        part = "load" if self.asked.object is not None else "load_old"
+        asked = replace(self.asked, **{part: lambda: value})
+        world = Cluster([*NAMESPACES, *self.world])
+        return self._reading(replace(self.case, request=asked, world=world), world)
+
+    def _reading(self, case: Case, world: Cluster) -> Case:
         reads = BY_ID[self.rule].reads
-        world.readable = frozenset([target(self.asked), *(reads(case) if reads else ())])
+        world.readable = frozenset([target(case.request), *(reads(case) if reads else ())])
         return case
 
     def judged(self) -> tuple[Verdict, Verdict]:

@@ -26,6 +26,10 @@ class Schema:
         """Yield everything that is wrong with a value that stands at a path."""
         raise NotImplementedError
 
+    def json_schema(self) -> dict[str, Any]:
+        """Return the same as a JSON Schema, for editors; null is absent, as Kubernetes reads it."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, slots=True)
 class Scalar(Schema):
@@ -41,6 +45,14 @@ class Scalar(Schema):
         elif self.choices and value not in self.choices:
             yield _mistake(path, value, ", ".join(self.choices), _like(value, self.choices))
 
+    def json_schema(self) -> dict[str, Any]:
+        """Return the type, and the choices."""
+        return (
+            {"type": [_TYPES[self.kind], "null"]}
+            if not self.choices
+            else {"enum": [*self.choices, None]}
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StringOrInteger(Schema):
@@ -51,6 +63,10 @@ class StringOrInteger(Schema):
         if type(value) not in (str, int, float):
             yield _mistake(path, value, "a string or a number")
 
+    def json_schema(self) -> dict[str, Any]:
+        """Return both types."""
+        return {"type": ["string", "number", "null"]}
+
 
 @dataclass(frozen=True, slots=True)
 class Anything(Schema):
@@ -59,6 +75,10 @@ class Anything(Schema):
     def mistakes(self, value: Any, path: FieldPath = ROOT) -> Iterator[Mistake]:
         """Yield nothing."""
         return iter(())
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return a schema that everything meets."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +95,10 @@ class ListOf(Schema):
         for index, item in enumerate(value):
             yield from self.item.mistakes(item, path / index)
 
+    def json_schema(self) -> dict[str, Any]:
+        """Return a list of what the items are."""
+        return {"type": ["array", "null"], "items": self.item.json_schema()}
+
 
 @dataclass(frozen=True, slots=True)
 class MapOf(Schema):
@@ -89,6 +113,10 @@ class MapOf(Schema):
             return
         for key, item in value.items():
             yield from self.item.mistakes(item, path / key)
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return an object of what the values are."""
+        return {"type": ["object", "null"], "additionalProperties": self.item.json_schema()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +152,18 @@ class Object(Schema):
                 where = f" in {path}" if path else ""
                 yield Mistake(path, f'"{key}" is missing{where}; it is required')
 
+    def json_schema(self) -> dict[str, Any]:
+        """Return an object of these fields and, unless it is open, no others."""
+        schema: dict[str, Any] = {
+            "type": ["object", "null"],
+            "properties": {key: field.json_schema() for key, field in self.fields.items()},
+        }
+        if self.required:
+            schema |= {"type": "object", "required": list(self.required)}
+        if not self.open:
+            schema["additionalProperties"] = False
+        return schema
+
 
 STRING = Scalar(str)
 BOOLEAN = Scalar(bool)
@@ -131,6 +171,7 @@ INTEGER = Scalar(int)
 STRINGS = ListOf(STRING)
 STRING_OR_INTEGER = StringOrInteger()
 ANYTHING = Anything()
+_TYPES = {str: "string", bool: "boolean", int: "integer"}
 _NAMES = {str: "a string", bool: "true or false", int: "a whole number"}
 
 METADATA = Object(

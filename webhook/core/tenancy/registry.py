@@ -179,21 +179,29 @@ def _name_conflicts(registry: Registry, platform: Platform) -> Iterator[tuple[st
 def _foreign_accounts(tenant: "Tenant", registry: Registry) -> Iterator[tuple[str, Mistake]]:
     if tenant.allow_foreign_service_accounts:
         return
-    for part, subjects in (("owners", tenant.owners), ("members", tenant.members)):
-        for index, subject in enumerate(subjects):
-            if subject.kind != "ServiceAccount":
-                continue
-            home = registry.claimed_by(subject.namespace)
-            if home and home != tenant.name:
-                at = ROOT / "spec" / part / index
-                yield (
-                    tenant.name,
-                    Mistake(
-                        at,
-                        f'{at} is service account "{subject}", which lives in a namespace of tenant '
-                        f"{home}. Fix: list one of your own, or set allowForeignServiceAccounts: true.",
-                    ),
-                )
+    for index, subject in enumerate(tenant.owners):
+        namespace = subject.namespace or _namespace_of_group(subject)
+        home = registry.claimed_by(namespace) if namespace else ""
+        if home and home != tenant.name:
+            at = ROOT / "spec" / "owners" / index
+            told = "service account" if subject.kind == "ServiceAccount" else "group"
+            yield (
+                tenant.name,
+                Mistake(
+                    at,
+                    f'{at} is {told} "{subject}", of a namespace of tenant {home}, who can mint '
+                    "tokens for it. Fix: list one of your own, or set "
+                    "allowForeignServiceAccounts: true.",
+                ),
+            )
+
+
+def _namespace_of_group(subject: "Subject") -> str:
+    """Return the namespace whose service accounts a group stands for, or ""."""
+    prefix = "system:serviceaccounts:"
+    if subject.kind == "Group" and subject.name.startswith(prefix):
+        return subject.name.removeprefix(prefix)
+    return ""
 
 
 def _platform_accounts(registry: Registry, platform: Platform) -> Iterator[tuple[str, Mistake]]:
@@ -220,18 +228,17 @@ def _open_selector(
         return
     protected = (*PROTECTED_NAMESPACE_KEYS, *platform.protected_labels)
     for item in selector.requirements:
-        writers = [
-            other.name
-            for other in registry.tenants.values()
-            if other.namespaces.labels.permits(item.key)
-        ]
-        if not any_glob(protected, item.key) and writers:
+        if any_glob(protected, item.key):
+            continue
+        everyone = registry.tenants.values()
+        writers = (other.name for other in everyone if other.namespaces.labels.permits(item.key))
+        if writer := next(writers, ""):
             at = ROOT / "spec" / "namespaces" / "selector"
             yield (
                 tenant.name,
                 Mistake(
                     at,
-                    f'{at} reads label "{item.key}", which tenant {writers[0]} may write itself. '
+                    f'{at} reads label "{item.key}", which tenant {writer} may write itself. '
                     "Fix: add it to Platform spec.labels.protected.",
                 ),
             )

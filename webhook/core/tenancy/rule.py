@@ -92,10 +92,9 @@ class Rule:
     `check` judges one object: the one sent on CREATE and UPDATE (the body, where a subresource has
     its own), the stored one on DELETE, None on CONNECT; what a request is aimed at is the case's
     `target`. On UPDATE the engine has it judge the stored object too, and keeps what is new, unless
-    `ratchet` is off. `mutate` returns the object changed, or the very same one; it runs on CREATE, and on
-    what is added through `pods/ephemeralcontainers`.
-    `reads` names further objects that the rule will look up, `counts` tenants whose namespaces it
-    counts; both are then read live. `others`: a subject rule that binds
+    `ratchet` is off. `mutate` returns the object changed, or the very same one; it runs on CREATE
+    and, for what is added to a running pod, on UPDATE of `pods/ephemeralcontainers`.
+    `reads` names further objects that the rule will look up. `others`: a subject rule that binds
     requesters who are nobody's as well. `ends`: a finding of it ends the tenancy part.
     """
 

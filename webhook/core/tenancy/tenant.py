@@ -419,6 +419,7 @@ def _allowance(spec: Mapping[str, Any]) -> Allowance:
 
     plain = Allowance()
     balancers = spec.get("loadBalancers") or {}
+    gateways = spec.get("gatewayClasses") or {}
     ports = spec.get("nodePorts")
     types, roles, schedulers = (
         strings(key) for key in ("serviceTypes", "clusterRoles", "schedulers")
@@ -439,7 +440,7 @@ def _allowance(spec: Mapping[str, Any]) -> Allowance:
         hostnames=strings("hostnames"),
         wildcard_hosts=bool(spec.get("wildcardHosts")),
         host_collision=spec.get("hostCollision") or plain.host_collision,
-        gateway_classes=_classes({"names": (), **(spec.get("gatewayClasses") or {})})
+        gateway_classes=_classes({**gateways, "names": gateways.get("names") or ()})
         or plain.gateway_classes,
         gateways=strings("gateways") or (),
         storage_classes=_classes(spec.get("storageClasses")),

@@ -77,9 +77,9 @@ def _running(case: Case) -> frozenset[str]:
 
 
 def _with_always(part: Any, key: str, kept: frozenset[str] = frozenset()) -> Any:
-    if not isinstance(part, Mapping) or part.get(key) == _ALWAYS or part.get("name") in kept:
+    if not isinstance(part, Mapping) or part.get(key) == _ALWAYS:
         return part
-    return {**part, key: _ALWAYS}
+    return part if text(part.get("name")) in kept else {**part, key: _ALWAYS}
 
 
 def _volume_with_always(volume: Any) -> Any:
