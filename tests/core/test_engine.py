@@ -444,7 +444,10 @@ def test_a_workload_that_cannot_be_decided_is_admitted_and_says_so() -> None:
     decision = decided(workload("Deployment"), facts(may_use(ORDINARY), namespace=None))
 
     assert decision.allowed
-    assert decision.warnings == ('not evaluated: namespace "shop" is not known yet',)
+    assert decision.warnings == (
+        'not evaluated: namespace "shop" is not known yet. '
+        "Fix: try again; if it stays so, see whether the namespace exists",
+    )
 
 
 # what cannot be decided
@@ -498,17 +501,17 @@ def test_an_update_without_a_readable_stored_pod_is_refused() -> None:
 @pytest.mark.parametrize(
     ("known", "code", "message"),
     [
-        ({"namespace": None}, 429, 'namespace "shop" is not known yet'),
+        ({"namespace": None}, 429, 'namespace "shop" is not known yet. Fix: try again; '),
         (
             {"namespace": namespace(mcs=None)},
             429,
-            'namespace "shop" has no annotation openshift.io/sa.scc.mcs yet',
+            'namespace "shop" has no annotation openshift.io/sa.scc.mcs yet. Fix: try again; ',
         ),
         (
             {"namespace": namespace(mcs="")},
             500,
             'namespace "shop": annotation openshift.io/sa.scc.mcs is empty '
-            "(needed by from-namespace)",
+            "(needed by from-namespace). Fix: have an administrator ",
         ),
     ],
     ids=str,
@@ -517,7 +520,7 @@ def test_a_namespace_that_cannot_be_used_refuses_its_pods(known, code, message):
     decision = decided(request(pod()), facts(may_use(ORDINARY), **known))
 
     assert (decision.allowed, decision.code) == (False, code)
-    assert decision.message == f"not evaluated: {message}"
+    assert decision.message.startswith(f"not evaluated: {message}")
     assert decision.retry_after == (1 if code == 429 else 0)
     assert decision.reason == ("TooManyRequests" if code == 429 else "InternalError")
     assert not decision.evaluated

@@ -30,6 +30,7 @@ from tests.core.samples import (
     pod,
     policies,
     request,
+    scc,
 )
 from webhook.core.engine import decide
 from webhook.core.model.finding import Decision
@@ -41,7 +42,7 @@ from webhook.core.scc.document import read_scc
 from webhook.core.scc.evaluate import fill, objections
 from webhook.core.scc.order import in_order, reason, score
 
-ONE_BY_ONE = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ONE_BY_ONE = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 POD_SECCOMP = "seccomp.security.alpha.kubernetes.io/pod"
 CONTAINER_SECCOMP = "container.seccomp.security.alpha.kubernetes.io/"
 
@@ -276,7 +277,7 @@ def test_taking_an_scc_away_never_admits_what_was_refused(sent, some, grants, wh
     assume(not asked(sent, some, grants, where).allowed)
 
     gone = data.draw(st.sampled_from(some))
-    fewer = [scc for scc in some if scc is not gone]
+    fewer = [one for one in some if one is not gone]
 
     assert not asked(sent, fewer, grants, where).allowed
 
@@ -316,16 +317,36 @@ def test_the_chosen_scc_is_the_first_that_is_usable_and_objects_to_nothing(
     names = {"alice", *ALICE.groups}
     if account:
         names |= {ROBOT, "system:serviceaccounts"}
-    granted = {scc for name, given in grants.items() if name in names for scc in given}
+    granted = {one for name, given in grants.items() if name in names for one in given}
 
     fitting = [
-        scc.name
-        for scc in in_order(some)
-        if (scc.name in granted or names & (scc.users | scc.groups))
-        and not list(objections(fill(whole, complete(scc, values)), complete(scc, values)))
+        one.name
+        for one in in_order(some)
+        if (one.name in granted or names & (one.users | one.groups))
+        and not list(objections(fill(whole, complete(one, values)), complete(one, values)))
     ]
 
     assert decision.scc == (fitting[0] if fitting else "")
+
+
+def test_from_an_empty_block_a_second_pass_of_mutation_may_choose_an_earlier_scc() -> None:
+    """OpenShift runs its plugin again after webhooks, and may choose anew in the same way."""
+    where = Namespace("shop", {}, {UID_RANGE: "1/1", GROUPS: "1000/0,2000/5", MCS: "s0"})
+    narrow = scc("narrow", supplementalGroups={"type": "MustRunAs"}, priority=1)
+    wide = scc(
+        "wide", supplementalGroups={"type": "MustRunAs", "ranges": [{"min": 2000, "max": 2000}]}
+    )
+    grants = {EVERYBODY: ["narrow", "wide"]}
+
+    first = asked(pod(), (narrow, wide), grants, where)
+    again = asked(first.object, (narrow, wide), grants, where)
+    third = asked(again.object, (narrow, wide), grants, where)
+
+    assert [decision.scc for decision in (first, again, third)] == ["wide", "narrow", "narrow"]
+    assert [operation["path"] for operation in again.patch] == [
+        "/metadata/annotations/openshift.io~1scc"
+    ]
+    assert third.patch == ()
 
 
 # laws of an SCC

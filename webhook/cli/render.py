@@ -92,7 +92,7 @@ def webhooks(
 def _notes(policies: PolicySet, target: Target, certificates: str | None) -> Iterator[str]:
     """Yield what somebody should know before applying the configurations."""
     own = policies.platform.engine_namespace
-    if not policies.sccs:
+    if not (policies.sccs or policies.registry):
         yield "these policies judge nothing, so both configurations are empty"
     elif certificates is None:
         yield (

@@ -1,25 +1,13 @@
 """The cluster as tenancy rules see it, from files: everything is indexed when it is read."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from webhook.core.model.marks import MANAGED, TENANT
 from webhook.core.model.objects import Json, JsonObject
-from webhook.core.model.world import HostUse, Namespace, Ref, annotations, labels
+from webhook.core.model.world import HostUse, Namespace, Ref, annotations, labels, plural
 
-_IRREGULAR = {"Endpoints": "endpoints"}
 _ROUTES = frozenset({"httproutes", "grpcroutes", "tlsroutes"})
-
-
-def plural(kind: str) -> str:
-    """Return the resource of a kind, as Kubernetes forms the plural: `NetworkPolicy`, `Ingress`."""
-    if kind in _IRREGULAR:
-        return _IRREGULAR[kind]
-    word = kind.lower()
-    if re.search(r"(s|x|ch|sh)$", word):
-        return word + "es"
-    return re.sub(r"y$", "ie", word) + "s" if re.search(r"[^aeiou]y$", word) else word + "s"
 
 
 def host_uses(value: JsonObject, ref: Ref) -> Iterator[HostUse]:

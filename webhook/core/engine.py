@@ -75,7 +75,7 @@ def decide(request: Request, facts: Facts, policies: PolicySet) -> Decision:
     if (tenancy := _tenancy(request, policies, facts.world)) is not None:
         case = tenancy.case_of(request, platform, policies.registry, facts.world)
         said = tenancy.judge(case)
-        if request.operation == "CREATE" and said.object is not request.object:
+        if request.operation in ("CREATE", "UPDATE") and said.object is not request.object:
             changed = said.object
             judged = replace(request, load=lambda: changed)
     try:

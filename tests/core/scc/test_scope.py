@@ -113,7 +113,6 @@ NOT_IGNORABLE: dict[str, dict[str, Any]] = {
     },
     "the resource version": {"metadata.resourceVersion": "8"},
     "the status": {"status.phase": "Failed"},
-    "an image": {"spec.containers[0].image": "i:2"},
     "a toleration": {"spec.tolerations": [{"operator": "Exists"}]},
     "a request": {"spec.containers[0].resources.requests.cpu": "2"},
     "a deadline": {"spec.activeDeadlineSeconds": 5},
@@ -134,6 +133,8 @@ JUDGED: dict[str, dict[str, Any]] = {
     "an ephemeral container's security context": {
         "spec.ephemeralContainers[0].securityContext.privileged": True
     },
+    "an image": {"spec.containers[0].image": "i:2"},
+    "an ephemeral container's image": {"spec.ephemeralContainers[0].image": "i:2"},
     "a container's name": {"spec.containers[0].name": "other"},
     "an init container's name": {"spec.initContainers[0].name": "other"},
     "a port": {"spec.containers[0].ports[0].hostPort": 80},

@@ -26,15 +26,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
 from tests.core.samples import changed
-from webhook.cluster.world import OfflineWorld, plural
+from webhook.cluster.world import OfflineWorld
 from webhook.core.model.marks import TENANT
 from webhook.core.model.request import Request, User
-from webhook.core.model.world import Ref
+from webhook.core.model.world import Ref, plural
 from webhook.core.platform import Platform, read_platform
 from webhook.core.tenancy.admission import Verdict, case_of, judge, target
 from webhook.core.tenancy.registry import Registry, conflicts
@@ -332,9 +332,12 @@ class Row:
 
     def with_object(self, value: Any) -> Case:
         """Return the case of the same request with another object, stored where none is sent."""
-        part = "load" if self.asked.object is not None else "load_old"
-        asked = replace(self.asked, **{part: lambda: value})
-        world = Cluster([*NAMESPACES, *self.world])
+        if self.asked.object is None:
+            asked = replace(self.asked, load_old=lambda: value)
+        else:
+            asked = replace(self.asked, load=lambda: value)
+        world = copy.copy(cast(Cluster, self.case.world))
+        world.readable = None
         return self._reading(replace(self.case, request=asked, world=world), world)
 
     def _reading(self, case: Case, world: Cluster) -> Case:

@@ -108,7 +108,7 @@ def problems(tenants: Registry, **spec: Any) -> list[tuple[str, str, str]]:
         pytest.param(
             registry(
                 a=namespaces(selector={"matchLabels": {"team": "x"}}, labels={"allow": []}),
-                b=namespaces(labels={"allow": ["te*"]}),
+                b=namespaces(labels={"allow": ["tea*"]}),
             ),
             *("a", "spec.namespaces.selector", ['label "team", which tenant b may write itself']),
             id="a selector by what another tenant writes",

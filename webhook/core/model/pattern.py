@@ -31,14 +31,9 @@ def host(text: str) -> str:
 def covers_host(pattern: str, name: str) -> bool:
     """Tell whether a host pattern covers a name: `*.x` is one or more labels below x, not x itself.
 
-    A wildcard name is covered by a wildcard pattern that is at least as wide.
+    A wildcard name is covered by a pattern that is at least as wide.
     """
-    pattern, name = host(pattern), host(name)
-    if pattern == "*":
-        return True
-    if pattern.startswith("*."):
-        return name.endswith(pattern[1:]) and len(name) > len(pattern) - 1
-    return pattern == name
+    return glob(host(pattern), host(name))
 
 
 def hosts_overlap(a: str, b: str) -> bool:

@@ -1,11 +1,14 @@
 """What tenancy rules may know of the cluster beyond the request: asked of indexes, never a search."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from webhook.core.model.marks import TENANT
 from webhook.core.model.objects import JsonObject
+
+_IRREGULAR = {"Endpoints": "endpoints"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,16 @@ def tenant_of(world: World, namespace: str) -> str:
     """Return the tenant whose stamp a namespace carries, or ""."""
     found = world.namespace(namespace) if namespace else None
     return found.labels.get(TENANT, "") if found is not None else ""
+
+
+def plural(kind: str) -> str:
+    """Return the resource of a kind, as Kubernetes forms the plural: `NetworkPolicy`, `Ingress`."""
+    if kind in _IRREGULAR:
+        return _IRREGULAR[kind]
+    word = kind.lower()
+    if re.search(r"(s|x|ch|sh)$", word):
+        return word + "es"
+    return re.sub(r"y$", "ie", word) + "s" if re.search(r"[^aeiou]y$", word) else word + "s"
 
 
 def labels(value: object) -> Mapping[str, str]:

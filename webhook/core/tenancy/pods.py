@@ -16,6 +16,7 @@ CREATED = tuple(Intercept(kind.groups, kind.resources, "C") for kind in POD_BEAR
 """Pods and every kind that carries a pod template, CREATE only."""
 
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
+_KINDS = {"pods": "Pod", "cronjobs": "CronJob", "podtemplates": "PodTemplate"}
 
 
 def pod_in(value: Any, case: Case) -> Place | None:
@@ -24,7 +25,7 @@ def pod_in(value: Any, case: Case) -> Place | None:
     A mirror pod that a node sends is none: it reports what runs already, from a file on that node,
     and comes with a node name and a toleration of everything.
     """
-    place = pod_place(value, case.request.kind)
+    place = pod_place(value, _KINDS.get(case.request.resource, ""))
     if place is not None and is_node(case) and MIRROR in mapping(place.metadata.get("annotations")):
         return None
     return place

@@ -10,6 +10,7 @@ from webhook.core.model.pattern import any_glob
 from webhook.core.model.request import User
 from webhook.core.model.schema import Mistake
 from webhook.core.platform import Platform
+from webhook.core.tenancy.host_index import HostIndex
 
 if TYPE_CHECKING:  # a set without Tenants does not need the module that reads them
     from webhook.core.tenancy.tenant import Subject, Tenant
@@ -31,7 +32,7 @@ class Registry:
     """The tenants of a policy set. `by_subject` maps `kind:name` to (tenant, role) pairs.
 
     `pools` are the labels, by key and value, that mark the nodes of one tenant or of some. Labels
-    which every node has, such as its zone, mark none.
+    which every node has, such as its zone, mark none. `hosts` are the host names they are granted.
     """
 
     tenants: "Mapping[str, Tenant]" = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Registry:
     prefixes: Mapping[str, str] = field(default_factory=dict)
     listed: Mapping[str, str] = field(default_factory=dict)
     pools: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+    hosts: HostIndex = field(default_factory=HostIndex)
 
     @classmethod
     def of(cls, tenants: "Iterable[Tenant]") -> "Registry":
@@ -62,6 +64,11 @@ class Registry:
                 name: tenant.name for tenant in known.values() for name in tenant.namespaces.names
             },
             pools=_pools(known.values()),
+            hosts=HostIndex.of(
+                (pattern, tenant.name)
+                for tenant in known.values()
+                for pattern in tenant.allow.hostnames or ()
+            ),
         )
 
     def __bool__(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import Finding
 from webhook.core.tenancy.pods import MIRROR, is_node
-from webhook.core.tenancy.rule import Case, Intercept, Rule, mapping, text
+from webhook.core.tenancy.rule import Case, Intercept, Rule, mapping
 
 _KEYS = (MIRROR, "kubernetes.io/config.source")
 
@@ -20,11 +20,11 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
     if case.request.subresource == "status":
         if case.requester.kind == "tenant":
             status = mapping(mapping(value).get("status"))
+            address = status.get("podIP")
+            path = FieldPath(("status",))
             yield Finding(
-                path=FieldPath(("status", "podIP"))
-                if status.get("podIP")
-                else FieldPath(("status",)),
-                observed=text(status.get("podIP")) or "written by a tenant",
+                path=path / "podIP" if address else path,
+                observed=address or status,
                 allowed="what the kubelet reports",
                 fix="leave pods/status alone",
                 why="The status of a pod is written by its kubelet",

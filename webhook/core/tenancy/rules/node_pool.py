@@ -9,15 +9,10 @@ from typing import Any
 
 from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import UNSET, Finding
+from webhook.core.tenancy.node_terms import expressions, meets, required_terms, values, words
 from webhook.core.tenancy.pods import field, is_daemon_pod, is_pod, pod_in, with_spec
 from webhook.core.tenancy.rule import POD_BEARING, Case, Place, Rule, items, mapping, text
 
-_TERMS = (
-    "affinity",
-    "nodeAffinity",
-    "requiredDuringSchedulingIgnoredDuringExecution",
-    "nodeSelectorTerms",
-)
 _USUAL_ROLE_VALUES = frozenset({"", "true"})
 """What control-plane labels are set to; a `NotIn` with one of these keeps away from such nodes."""
 
@@ -82,74 +77,33 @@ def _affinity(place: Place, case: Case, by_daemon_set: bool) -> Iterator[Finding
     Terms are alternatives. One that asks for another value of the tenant's own pool label matches
     no node, since the selector holds as well; it is refused where no other term remains.
     """
-    part: Any = place.spec
-    for step in _TERMS:
-        part = mapping(part).get(step)
+    own = _pool(case)
     conflicts: list[Finding] = []
     fits = False
-    for index, term in enumerate(map(mapping, items(part))):
-        at = field(place, *_TERMS, index)
+    for at, term in required_terms(place):
         if items(term.get("matchFields")) and not by_daemon_set:
-            yield Finding(
-                path=at / "matchFields",
-                observed=[_words(mapping(item)) for item in items(term["matchFields"])],
-                allowed="not set",
-                fix="use matchExpressions on labels of your nodes",
-                why="matchFields picks a node by its name, which only the DaemonSet controller may do",
-            )
-        misfits = []
-        for place_in_term, item in enumerate(items(term.get("matchExpressions"))):
-            expression = mapping(item)
-            path = at / "matchExpressions" / place_in_term
-            key, pool = text(expression.get("key")), _pool(case)
-            if key in pool and not _meets(pool[key], expression):
-                misfits.append(_conflict(path, _words(expression), key, case))
-            if key in case.platform.control_plane_labels and key not in pool:
-                if _selects_control_plane(expression):
-                    yield _control_plane(path, _words(expression))
-            elif _selects_foreign(key, expression, case):
-                yield _other_pool(path, _words(expression), case)
-        conflicts += misfits
-        fits = fits or not misfits
+            yield _by_name(at / "matchFields", items(term["matchFields"]))
+        fits_term = True
+        for path, expression in expressions(at, term):
+            key = text(expression.get("key"))
+            fits_term = fits_term and (key not in own or meets(own[key], expression))
+            if _selects_foreign(key, expression, case):
+                yield _other_pool(path, words(expression), case)
+            elif key in own and not meets(own[key], expression):
+                conflicts.append(_conflict(path, words(expression), key, case))
+            elif key not in own and _selects_control_plane(key, expression, case):
+                yield _control_plane(path, words(expression))
+        fits = fits or fits_term
     if not fits:
         yield from conflicts
 
 
-def _values(expression: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(map(text, items(expression.get("values"))))
-
-
-def _words(expression: Mapping[str, Any]) -> str:
-    """Return an expression in words: `pool In [gpu]`."""
-    key, operator = text(expression.get("key")), text(expression.get("operator"))
-    values = _values(expression)
-    return f"{key} {operator} [{', '.join(values)}]" if values else f"{key} {operator}"
-
-
-def _meets(label: str, expression: Mapping[str, Any]) -> bool:
-    """Tell whether a node with this value of the expression's label meets the expression."""
-    values = _values(expression)
-    match expression.get("operator"):
-        case "In":
-            return label in values
-        case "NotIn":
-            return label not in values
-        case "Exists":
-            return True
-        case "Gt" | "Lt" as operator:
-            try:
-                have, bound = int(label), int("".join(values[:1]))
-            except ValueError:
-                return False
-            return have > bound if operator == "Gt" else have < bound
-        case _:
-            return False
-
-
-def _selects_control_plane(expression: Mapping[str, Any]) -> bool:
+def _selects_control_plane(key: str, expression: Mapping[str, Any], case: Case) -> bool:
+    if key not in case.platform.control_plane_labels:
+        return False
     operator = expression.get("operator")
     if operator == "NotIn":
-        return _USUAL_ROLE_VALUES.isdisjoint(_values(expression))
+        return _USUAL_ROLE_VALUES.isdisjoint(values(expression))
     return operator != "DoesNotExist"
 
 
@@ -168,14 +122,12 @@ def _selects_foreign(key: str, expression: Mapping[str, Any], case: Case) -> boo
     pools = case.registry.pools.get(key)
     if not pools:
         return False
-    operator, values = expression.get("operator"), _values(expression)
-    if operator == "In":
-        return any(_is_foreign(key, label, case) for label in values)
-    if key in _pool(case):
+    named = any(_is_foreign(key, label, case) for label in values(expression))
+    if expression.get("operator") == "In":
+        return named
+    if key in _pool(case) or (expression.get("operator") == "NotIn" and named):
         return False
-    if operator == "NotIn" and any(_is_foreign(key, label, case) for label in values):
-        return False
-    return any(_meets(label, expression) and _is_foreign(key, label, case) for label in pools)
+    return any(meets(label, expression) and _is_foreign(key, label, case) for label in pools)
 
 
 def _conflict(path: FieldPath, observed: Any, key: str, case: Case) -> Finding:
@@ -186,6 +138,16 @@ def _conflict(path: FieldPath, observed: Any, key: str, case: Case) -> Finding:
         allowed=f"{key}={label}",
         fix=f"drop it; pods of {_name(case)} are given {key}={label}",
         why=f"This conflicts with {key}={label}, the nodes of tenant {_name(case)}",
+    )
+
+
+def _by_name(path: FieldPath, fields: Any) -> Finding:
+    return Finding(
+        path=path,
+        observed=[words(mapping(item)) for item in fields],
+        allowed="not set",
+        fix="use matchExpressions on labels of your nodes",
+        why="matchFields picks a node by its name, which only the DaemonSet controller may do",
     )
 
 

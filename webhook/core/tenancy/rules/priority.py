@@ -15,6 +15,11 @@ _SYSTEM = frozenset({"system-cluster-critical", "system-node-critical"})
 _HIGHEST_OF_USERS = 1_000_000_000
 """Kubernetes keeps higher values for the two classes of its own."""
 
+_DEFAULTED = (
+    "name such a class, or drop priorityClassName. If you named none, the cluster filled in its "
+    "default class: ask the platform team to grant it"
+)
+
 
 def mutate(value: Any, case: Case) -> Any:
     """Give a pod without a class the tenant's default.
@@ -49,10 +54,9 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
             path=field(place, "priorityClassName"),
             observed=name,
             allowed=_allowed(case),
-            fix="name one of these, or none. If you named none, the cluster filled in its default "
-            "class: ask the platform team to grant it"
-            if is_pod(case)
-            else "name one of these, or none",
+            fix=_DEFAULTED
+            if is_pod(case) and not name.startswith("system-")
+            else "name such a class, or drop priorityClassName",
             why=problem,
         )
     elif isinstance(number, int | float) and (number > _HIGHEST_OF_USERS or (number and not name)):

@@ -44,7 +44,8 @@ def reads(case: Case) -> Iterator[Ref]:
     """Look up a pod's runtime class: its own tolerations are in the pod before we see it."""
     for value in (case.request.object, case.request.old_object):
         place = pod_in(value, case)
-        if place is not None and (name := text(place.spec.get("runtimeClassName"))):
+        name = text(place.spec.get("runtimeClassName")) if place is not None else ""
+        if name and is_pod(case):
             yield _runtime_class(name)
 
 

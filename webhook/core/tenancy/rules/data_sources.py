@@ -1,0 +1,92 @@
+"""Data sources: a volume may not be filled from another tenant's claim or snapshot.
+
+A claim can name its source in another namespace, and a snapshot can adopt content that was taken
+anywhere; both hand out a copy of the data.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from webhook.core.model.fieldpath import FieldPath
+from webhook.core.model.finding import Finding
+from webhook.core.tenancy.claims import CLAIM_BEARING, claims
+from webhook.core.tenancy.places import places, references
+from webhook.core.tenancy.pods import field
+from webhook.core.tenancy.rule import Case, Intercept, Rule, mapping, text
+
+_CONTENTS = {
+    "VolumeSnapshotContent": (
+        "spec.source.volumeSnapshotContentName",
+        "spec.source.snapshotContentName",
+        "spec.snapshotContentName",
+    ),
+    "VolumeGroupSnapshotContent": ("spec.source.volumeGroupSnapshotContentName",),
+}
+"""Where a snapshot names content that was there before it, in every version of the API."""
+
+_POPULATORS = Intercept(("cdi.kubevirt.io",), ("datavolumes", "datasources", "volumeclonesources"))
+_MACHINES = Intercept(("kubevirt.io",), ("virtualmachines",))
+_SNAPSHOTS = Intercept(
+    ("snapshot.storage.k8s.io", "groupsnapshot.storage.k8s.io"),
+    ("volumesnapshots", "volumegroupsnapshots"),
+)
+
+
+def check(value: Any, case: Case) -> Iterator[Finding]:
+    """Refuse sources in namespaces of others, and content that is not granted."""
+    group = case.request.group
+    if group in _SNAPSHOTS.groups:
+        yield from _foreign_content(value, case)
+    elif group in _POPULATORS.groups:
+        yield from _foreign(value, "spec", case)
+    elif group in _MACHINES.groups:
+        yield from _foreign(value, "spec.dataVolumeTemplates", case)
+    else:
+        for claim in claims(value, case):
+            source = mapping(claim.spec.get("dataSourceRef"))
+            yield from _outside(source, field(claim, "dataSourceRef"), case)
+
+
+def _foreign(value: Any, where: str, case: Case) -> Iterator[Finding]:
+    """Judge kinds that name a source, with its namespace, anywhere in their own spec."""
+    for at, part in places(value, where):
+        for path, source in references(part, at):
+            yield from _outside(source, path, case)
+
+
+def _outside(source: Any, path: FieldPath, case: Case) -> Iterator[Finding]:
+    namespace = text(mapping(source).get("namespace"))
+    if not case.is_own(namespace):
+        yield Finding(
+            path=path / "namespace",
+            observed=namespace,
+            allowed="namespaces of your own tenant",
+            fix="name a source in your own namespace, or ask its owner for a copy",
+            why=f"Data source {namespace}/{text(source.get('name'))} is not in a namespace of "
+            "this tenant",
+        )
+
+
+def _foreign_content(value: Any, case: Case) -> Iterator[Finding]:
+    for kind, fields in _CONTENTS.items():
+        granted = case.tenant.allow.cluster_refs.get(kind, ()) if case.tenant else ()
+        for where in fields:
+            for path, name in places(value, where):
+                if text(name) and name not in granted:
+                    yield Finding(
+                        path=path,
+                        observed=name,
+                        allowed=", ".join(granted) or "not set",
+                        fix="take the snapshot from a claim of your own by "
+                        "source.persistentVolumeClaimName, or ask the platform team to grant "
+                        "this content",
+                        why="A snapshot may not adopt content that is not granted",
+                    )
+
+
+RULE = Rule(
+    id="T-STO-3",
+    family="namespace",
+    intercepts=(*CLAIM_BEARING, _SNAPSHOTS, _POPULATORS, _MACHINES),
+    check=check,
+)
