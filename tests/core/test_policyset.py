@@ -385,6 +385,107 @@ def test_the_words_for_volumes_are_not_odd(volumes):
     assert parse_policies({"a.yaml": f"{PLAIN}volumes: {volumes}\n"}).warnings == ()
 
 
+# what tenants make odd
+
+TENANT = """\
+apiVersion: tenantgate.io/v1
+kind: Tenant
+metadata: {name: acme}
+spec:
+  owners: [{kind: Group, name: acme-leads}]
+"""
+NETWORKS = "podCIDRs: [10.1.0.0/16], serviceCIDRs: [10.2.0.0/16], nodeCIDRs: [10.3.0.0/16]"
+CLUSTER = PLATFORM.replace("{}", f"{{cluster: {{{NETWORKS}}}}}")
+
+
+def odd(*texts: str, **files: str) -> list[str]:
+    """Return the warnings about a set of an SCC, and of other documents below it in its file."""
+    return list(parse_policies({"a.yaml": "---\n".join((PLAIN, *texts)), **files}).warnings)
+
+
+def test_a_platform_that_leaves_out_the_clusters_networks_is_told_with_its_place() -> None:
+    absent = "spec.cluster does not say nodeCIDRs: "
+    some = PLATFORM.replace(
+        "{}", "\n  cluster:\n    podCIDRs: ['::/64']\n    serviceCIDRs: ['::/64']"
+    )
+
+    assert odd(CLUSTER, TENANT) == []
+    assert odd(PLATFORM) == []
+    assert [text.split("T-")[0] for text in odd(some, TENANT)] == [f"a.yaml:12:5: {absent}"]
+    (told,) = odd(TENANT, **{"b.yaml": items(PLATFORM)})
+    assert told.startswith(
+        "b.yaml:8:9: spec.cluster does not say podCIDRs, serviceCIDRs, nodeCIDRs: T-SVC-2, "
+    )
+
+
+def test_without_a_platform_the_first_tenant_is_where_its_absence_is_told() -> None:
+    (told,) = odd(**{"t.yaml": TENANT + "---\n" + TENANT.replace("acme", "globex")})
+
+    assert told.startswith(
+        "t.yaml:1:1: no Platform in the set says spec.cluster.podCIDRs, serviceCIDRs, nodeCIDRs: "
+    )
+
+
+def test_tenants_without_any_scc_are_odd() -> None:
+    assert parse_policies({"a.yaml": CLUSTER, "t.yaml": TENANT}).warnings == (
+        "t.yaml:1:1: no SecurityContextConstraints in the set: no pod is judged by an SCC",
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "place", "path"),
+    [
+        ("{podSecurity: {require: baseline}}", "4:21", "spec.podSecurity"),
+        ("{scc: {uidAllocatorRange: 1-9/1}}", "4:33", "spec.scc.uidAllocatorRange"),
+        ("{scc: {mcsAllocatorRange: 's0:/2'}}", "4:33", "spec.scc.mcsAllocatorRange"),
+        ("{scc: {mcsLabelsPerProject: 5}}", "4:35", "spec.scc.mcsLabelsPerProject"),
+    ],
+)
+def test_keys_of_a_platform_that_nothing_acts_on_yet(spec, place, path):
+    told = f"b.yaml:{place}: {path} is read, but nothing acts on it yet"
+
+    assert odd(**{"b.yaml": PLATFORM.replace("{}", spec)}) == [told]
+
+
+@pytest.mark.parametrize(
+    ("spec", "place", "path"),
+    [
+        ("podSecurity: {require: restricted}", "6:16", "spec.podSecurity"),
+        ("provision: {networkPolicy: none}", "6:14", "spec.provision"),
+        (
+            "namespaces: {selector: {matchLabels: {tenantgate.io/adopt: acme}}}",
+            "6:26",
+            "spec.namespaces.selector",
+        ),
+    ],
+)
+def test_keys_of_a_tenant_that_nothing_acts_on_yet(spec, place, path):
+    told = f"t.yaml:{place}: {path} is read, but nothing acts on it yet"
+
+    assert odd(CLUSTER, **{"t.yaml": f"{TENANT}  {spec}\n"}) == [told]
+
+
+def test_a_key_that_is_null_is_not_there() -> None:
+    assert odd(CLUSTER, TENANT + "  provision: null\n  namespaces: null\n") == []
+
+
+@pytest.mark.parametrize("prefix", ["platform-", "kube-acme-"])
+def test_a_prefix_that_is_reserved(prefix):
+    reserved = "kube-" if prefix.startswith("kube-") else "platform-"
+    tenant = f"{TENANT}  namespaces: {{prefix: {prefix}}}\n"
+
+    assert odd(CLUSTER, **{"t.yaml": tenant}) == [
+        f't.yaml:6:24: spec.namespaces.prefix is "{prefix}", which begins with the reserved prefix '
+        f'"{reserved}": no tenant can create such a namespace'
+    ]
+    assert odd(CLUSTER.replace("{cluster", "{reservedNames: {prefixes: []}, cluster"), tenant) == []
+
+
+@pytest.mark.parametrize("prefix", ["acme-", "kube", "my-kube-"])
+def test_a_prefix_that_is_not_reserved(prefix):
+    assert odd(CLUSTER, f"{TENANT}  namespaces: {{prefix: {prefix}}}\n") == []
+
+
 # what names a set
 
 

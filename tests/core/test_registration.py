@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from webhook.core.policyset import PolicySet, parse_policies
 from webhook.core.registration import Service, Url, registration
+from webhook.core.tenancy.rules import RULES
 
 SERVICE = Service("tenantgate-system", "tenantgate")
 SCC = """
@@ -19,6 +20,23 @@ metadata: {name: only}
 runAsUser: {type: RunAsAny}
 seLinuxContext: {type: RunAsAny}
 """
+TENANT = """
+apiVersion: tenantgate.io/v1
+kind: Tenant
+metadata: {name: acme}
+spec: {owners: [{kind: Group, name: acme-leads}]}
+"""
+POD_BEARING = (
+    *("podtemplates", "replicationcontrollers", "daemonsets", "deployments"),
+    *("replicasets", "statefulsets", "cronjobs", "jobs"),
+)
+PODS = {
+    "CREATE pods",
+    "UPDATE pods",
+    "UPDATE pods/ephemeralcontainers",
+    "UPDATE pods/resize",
+}
+WRITES = ("CREATE", "UPDATE", "DELETE")
 
 
 def policies(document: str = SCC, **spec: Any) -> PolicySet:
@@ -41,6 +59,22 @@ def entries(loaded: PolicySet) -> dict[str, Mapping[str, Any]]:
     }
 
 
+def tenancy(document: str = SCC, **spec: Any) -> dict[str, Mapping[str, Any]]:
+    """Return every webhook by its name where there is a tenant."""
+    return entries(policies(f"{document}---{TENANT}", **spec))
+
+
+def conditions(webhook: Mapping[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["expression"] for each in webhook["matchConditions"]}
+
+
+def selected(webhook: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
+    """Return how a webhook's selector reads the names of namespaces, and which."""
+    (term,) = webhook["namespaceSelector"]["matchExpressions"]
+    assert term["key"] == "kubernetes.io/metadata.name"
+    return term["operator"], term["values"]
+
+
 def sent(webhook: Mapping[str, Any]) -> Iterator[str]:
     for rule in webhook["rules"]:
         for operation, resource in product(rule["operations"], rule["resources"]):
@@ -48,23 +82,12 @@ def sent(webhook: Mapping[str, Any]) -> Iterator[str]:
 
 
 def test_each_entry_is_sent_what_its_name_says() -> None:
-    templates = (
-        *("podtemplates", "replicationcontrollers", "daemonsets", "deployments"),
-        *("replicasets", "statefulsets", "cronjobs", "jobs"),
-    )
-    pods = {
-        "CREATE pods",
-        "UPDATE pods",
-        "UPDATE pods/ephemeralcontainers",
-        "UPDATE pods/resize",
-    }
-
     assert {name: set(sent(webhook)) for name, webhook in entries(policies()).items()} == {
-        "workloads.mutate.tenantgate.io": pods,
-        "workloads.validate.tenantgate.io": pods,
+        "workloads.mutate.tenantgate.io": PODS,
+        "workloads.validate.tenantgate.io": PODS,
         "connect.validate.tenantgate.io": {"CONNECT pods/exec", "CONNECT pods/attach"},
         "templates.validate.tenantgate.io": {
-            f"{operation} {kind}" for operation in ("CREATE", "UPDATE") for kind in templates
+            f"{operation} {kind}" for operation in ("CREATE", "UPDATE") for kind in POD_BEARING
         },
     }
 
@@ -207,3 +230,176 @@ def test_a_url_is_called_at_the_endpoint_of_the_phase() -> None:
         "caBundle": base64.b64encode(b"PEM\n").decode(),
     }
     assert validating["webhooks"][0]["clientConfig"]["url"] == "https://127.0.0.1:8443/validate"
+
+
+class TestTenants:
+    """Where somebody's namespaces are guarded, nearly every write is somebody's to judge."""
+
+    def test_each_entry_is_sent_what_its_name_says(self) -> None:
+        every = {f"{operation} */*" for operation in WRITES}
+        reaching = {
+            *("CONNECT pods/exec", "CONNECT pods/attach", "CONNECT pods/portforward"),
+            *("CONNECT pods/proxy", "CONNECT services/proxy"),
+        }
+
+        assert {name: set(sent(webhook)) for name, webhook in tenancy().items()} == {
+            "namespaces.mutate.tenantgate.io": {"CREATE namespaces"},
+            "defaults.mutate.tenantgate.io": {
+                *("CREATE persistentvolumeclaims", "CREATE services", "CREATE ingresses"),
+                *("CREATE destinationrules", "CREATE serviceentries", "CREATE virtualservices"),
+            },
+            "workloads.mutate.tenantgate.io": PODS,
+            "workloads.validate.tenantgate.io": {
+                *PODS,
+                *("DELETE pods", "UPDATE pods/status", "CREATE pods/eviction"),
+                *("CREATE bindings", "CREATE pods/binding"),
+                *(f"{operation} {kind}" for operation in WRITES for kind in POD_BEARING),
+            },
+            "connect.validate.tenantgate.io": {*reaching, "CONNECT nodes/proxy"},
+            "namespaces.validate.tenantgate.io": {
+                *(f"{operation} namespaces" for operation in WRITES),
+                *("UPDATE namespaces/status", "UPDATE namespaces/finalize"),
+            },
+            "objects.validate.tenantgate.io": every,
+            "objects-system.validate.tenantgate.io": {*every, *reaching},
+            "cluster.validate.tenantgate.io": every,
+        }
+
+    def test_tenants_are_guarded_where_no_scc_judges_pods(self) -> None:
+        assert set(tenancy("")) == set(tenancy())
+        assert set(tenancy(scc={"workloads": "ignore"})) == set(tenancy())
+
+    @pytest.mark.parametrize(
+        ("name", "scopes"),
+        [
+            ("namespaces.mutate", {"Cluster"}),
+            ("namespaces.validate", {"Cluster"}),
+            ("cluster.validate", {"Cluster"}),
+            ("connect.validate", {"Namespaced", "Cluster"}),
+            ("workloads.mutate", {"Namespaced"}),
+            ("workloads.validate", {"Namespaced"}),
+            ("defaults.mutate", {"Namespaced"}),
+            ("objects.validate", {"Namespaced"}),
+            ("objects-system.validate", {"Namespaced"}),
+        ],
+    )
+    def test_each_entry_has_its_scope(self, name: str, scopes: set[str]) -> None:
+        assert {rule["scope"] for rule in tenancy()[f"{name}.tenantgate.io"]["rules"]} == scopes
+
+    def test_no_label_that_its_creator_writes_hides_a_namespace(self) -> None:
+        """The selector of an entry that is sent Namespaces would read their own labels."""
+        everywhere = {
+            name
+            for name, webhook in tenancy().items()
+            if any(rule["scope"] == "Cluster" for rule in webhook["rules"])
+            and not name.startswith("connect")
+        }
+
+        assert everywhere == {
+            "namespaces.mutate.tenantgate.io",
+            "namespaces.validate.tenantgate.io",
+            "cluster.validate.tenantgate.io",
+        }
+        for name in everywhere:
+            assert tenancy()[name]["namespaceSelector"] == {}
+
+    def test_no_namespace_is_left_out_by_all_entries(self) -> None:
+        """What the others leave out is what `objects-system` covers, to the name."""
+        found = tenancy(engineNamespace="gate")
+        operator, names = selected(found["objects-system.validate.tenantgate.io"])
+        assert (operator, list(names)) == (
+            "In",
+            ["kube-system", "kube-node-lease", "gate", "tenantgate-system"],
+        )
+        for name in ("workloads.mutate", "workloads.validate", "connect.validate"):
+            assert selected(found[f"{name}.tenantgate.io"]) == ("NotIn", names)
+        for name in ("objects.validate", "defaults.mutate"):
+            assert selected(found[f"{name}.tenantgate.io"]) == ("NotIn", names)
+
+    def test_cluster_administrators_pass_by_every_entry(self) -> None:
+        for webhook in tenancy().values():
+            assert "system:masters" in webhook["matchConditions"][0]["expression"]
+
+    def test_nobody_is_told_by_the_beginning_of_a_name(self) -> None:
+        for webhook in tenancy().values():
+            assert len(webhook["matchConditions"]) <= 64
+            for expression in conditions(webhook).values():
+                assert "startsWith" not in expression
+                assert "matches" not in expression
+
+    @pytest.mark.parametrize("field", ["subResource", "namespace", "userInfo.groups"])
+    def test_what_may_be_absent_is_asked_for_first(self, field: str) -> None:
+        """A condition that fails to evaluate refuses the request."""
+        for webhook in tenancy().values():
+            for expression in conditions(webhook).values():
+                first = expression.find(f"request.{field}")
+                assert first == -1 or expression[:first].endswith("has(")
+
+    def test_everything_fails_closed(self) -> None:
+        assert {webhook["failurePolicy"] for webhook in tenancy().values()} == {"Fail"}
+
+    def test_observing_stands_in_nobodys_way(self) -> None:
+        observing = tenancy(enforcement="audit")
+
+        assert {webhook["failurePolicy"] for webhook in observing.values()} == {"Ignore"}
+
+    def test_controllers_are_judged_when_they_create_pods(self) -> None:
+        mutating = conditions(tenancy()["workloads.mutate.tenantgate.io"])
+        validating = conditions(tenancy()["workloads.validate.tenantgate.io"])
+
+        assert list(mutating) == ["not-system-masters"]
+        assert list(validating) == [
+            *("not-system-masters", "not-system-deletions", "not-system-status"),
+            "not-the-schedulers-bindings",
+        ]
+
+    def test_what_one_entry_is_sent_is_not_sent_to_another(self) -> None:
+        found = tenancy()
+        listed = conditions(found["objects.validate.tenantgate.io"])["not-in-workloads"]
+
+        for rule in found["workloads.validate.tenantgate.io"]["rules"]:
+            for group, resource in product(rule["apiGroups"], rule["resources"]):
+                assert f'"{group}/{resource}"' in listed
+        assert '"/services"' not in listed
+        assert '"apps/deployments/scale"' not in listed
+
+    def test_who_repairs_the_platforms_namespaces_is_named_in_full(self) -> None:
+        found = conditions(
+            tenancy(admins={"groups": ['the "A" team', "ops"]}, engineNamespace="gate")[
+                "objects-system.validate.tenantgate.io"
+            ]
+        )
+
+        assert '["ops", "the \\"A\\" team"]' in found["not-platform-admins"]
+        assert '["system:serviceaccounts:gate"]' in found["not-tenantgate"]
+
+    def test_claims_that_controllers_make_are_judged(self) -> None:
+        """The only writes of theirs that are: creations in somebody else's name."""
+        kept = conditions(tenancy()["objects.validate.tenantgate.io"])["not-system-bookkeeping"]
+
+        assert '"/persistentvolumeclaims"' in kept
+        assert '"resource.k8s.io/resourceclaims"' in kept
+        for own in ("/events", "/serviceaccounts", "/configmaps", "/endpoints", "/pods"):
+            assert f'"{own}"' not in kept
+
+    def test_what_a_rule_fills_in_reaches_a_mutating_entry(self) -> None:
+        """A rule that mutates what no such entry is sent would do so in files only."""
+        reached = {
+            f"{operation[0]} {group}/{resource}"
+            for name, webhook in tenancy().items()
+            if ".mutate." in name
+            for rule in webhook["rules"]
+            for group, operation, resource in product(
+                rule["apiGroups"], rule["operations"], rule["resources"]
+            )
+        }
+
+        for rule in RULES:
+            if rule.mutate is not None:
+                assert reached & {
+                    f"{operation} {group}/{resource}"
+                    for intercept in rule.intercepts
+                    for group, operation, resource in product(
+                        intercept.groups, intercept.operations, intercept.resources
+                    )
+                }, rule.id

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from webhook.cluster.access import Answers
 from webhook.cluster.client import Api, path_of
-from webhook.cluster.live import HostIndex, LiveWorld, ManagedPods, Objects
+from webhook.cluster.live import HostIndex, LiveWorld, Managed, Objects
 from webhook.cluster.watch import PACE, Pace, Watcher
 from webhook.core.model.marks import MANAGED, TENANT
 from webhook.core.model.objects import JsonObject, Pod
@@ -53,7 +53,7 @@ class ClusterCache:
         self._namespaces = _Namespaces()
         self._accounts = _ServiceAccounts()
         self._hosts = HostIndex()
-        self._managed = ManagedPods()
+        self._managed = {"pods": Managed("Pod"), "serviceaccounts": Managed("ServiceAccount")}
         self._tenancy: list[Watcher[Any]] = []
         self._pace = pace
         self._watchers: list[Watcher[Any]] = [
@@ -89,13 +89,16 @@ class ClusterCache:
                 self._hosts.sink("networking.k8s.io", "ingresses"),
                 self._pace,
             ),
-            Watcher(
-                self._api,
-                "managed pods",
-                "/api/v1/pods",
-                self._managed,
-                self._pace,
-                selector=f"{MANAGED}=true",
+            *(
+                Watcher(
+                    self._api,
+                    f"managed {resource}",
+                    f"/api/v1/{resource}",
+                    managed,
+                    self._pace,
+                    selector=f"{MANAGED}=true",
+                )
+                for resource, managed in self._managed.items()
             ),
         ]
         for resource in ("httproutes", "grpcroutes", "tlsroutes"):

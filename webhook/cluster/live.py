@@ -93,10 +93,11 @@ class _Hosts:
         self._index.drop(ref, self._hosts.pop(ref, ()))
 
 
-class ManagedPods:
-    """The labels of the platform's own pods in every namespace."""
+class Managed:
+    """The labels of the platform's own objects of a kind, in every namespace."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
         self._known: dict[str, dict[str, JsonObject]] = {}
 
     def of(self, namespace: str) -> Iterable[JsonObject]:
@@ -104,30 +105,30 @@ class ManagedPods:
         return list(self._known.get(namespace, {}).values())
 
     def read(self, obj: JsonObject) -> tuple[_Key, JsonObject]:
-        """Reduce a pod to its names and labels."""
+        """Reduce an object to its names and labels."""
         metadata = obj.get("metadata")
         metadata = metadata if isinstance(metadata, Mapping) else {}
         key = str(metadata.get("namespace", "")), str(metadata.get("name", ""))
         kept = {"namespace": key[0], "name": key[1], "labels": dict(labels(obj))}
-        return key, {"apiVersion": "v1", "kind": "Pod", "metadata": kept}
+        return key, {"apiVersion": "v1", "kind": self._kind, "metadata": kept}
 
     def replace(self, records: list[tuple[_Key, JsonObject]]) -> None:
-        """Take these pods for all that there are."""
+        """Take these objects for all that there are."""
         known: dict[str, dict[str, JsonObject]] = {}
-        for (namespace, name), pod in records:
-            known.setdefault(namespace, {})[name] = pod
+        for (namespace, name), kept in records:
+            known.setdefault(namespace, {})[name] = kept
         self._known = known
 
     def put(self, record: tuple[_Key, JsonObject]) -> None:
-        """Take a pod that is new or has changed."""
-        (namespace, name), pod = record
-        self._known.setdefault(namespace, {})[name] = pod
+        """Take an object that is new or has changed."""
+        (namespace, name), kept = record
+        self._known.setdefault(namespace, {})[name] = kept
 
     def delete(self, namespace: str, name: str, version: int) -> None:
-        """Forget a pod."""
-        pods = self._known.get(namespace, {})
-        pods.pop(name, None)
-        if not pods:
+        """Forget an object."""
+        left = self._known.get(namespace, {})
+        left.pop(name, None)
+        if not left:
             self._known.pop(namespace, None)
 
 
@@ -196,7 +197,7 @@ class LiveWorld:
         self,
         namespaces: Namespaces,
         hosts: HostIndex,
-        managed: ManagedPods,
+        managed: Mapping[str, Managed],
         fetched: Mapping[Ref, JsonObject | None],
         counts: Mapping[str, Sequence[str]],
     ) -> None:
@@ -233,5 +234,5 @@ class LiveWorld:
         return self._fetched[ref]
 
     def managed(self, resource: str, namespace: str) -> Iterable[JsonObject]:
-        """Return the platform's own pods; of other resources nothing is kept."""
-        return self._managed.of(namespace) if resource == "pods" else ()
+        """Return the platform's own objects, of the resources that are followed for this."""
+        return self._managed[resource].of(namespace) if resource in self._managed else ()

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from webhook.core.tenancy.tenant import Tenant
 
 _LIST = ("v1", "List")
+_NOT_YET: Mapping[tuple[str, str], tuple[str, ...]] = {
+    (platform.API_VERSION, platform.KIND): (
+        "podSecurity",
+        "scc.uidAllocatorRange",
+        "scc.mcsAllocatorRange",
+        "scc.mcsLabelsPerProject",
+    ),
+    (platform.API_VERSION, "Tenant"): ("podSecurity", "provision", "namespaces.selector"),
+}
+"""Keys of a spec that are part of its kind although nothing acts on them yet."""
 _LIST_SCHEMA = Object(
     {"apiVersion": STRING, "kind": STRING, "metadata": ANYTHING, "items": ListOf(ANYTHING)}
 )
@@ -129,6 +139,7 @@ class _Reader:
         self.warnings: list[Problem] = []
         self.named: list[Named] = []
         self._seen: dict[tuple[str, str], str] = {}
+        self._platform_at: tuple[FieldPath, Document] | None = None
         self._tenants: dict[str, tuple[Tenant, FieldPath, Document]] = {}
 
     def take(self, document: Document) -> None:
@@ -158,7 +169,7 @@ class _Reader:
             (scc_document.API_VERSION, scc_document.KIND): lambda item: self._scc(
                 item, at, document
             ),
-            (platform.API_VERSION, platform.KIND): self._platform,
+            (platform.API_VERSION, platform.KIND): lambda item: self._platform(item, at, document),
             (platform.API_VERSION, "Tenant"): lambda item: self._tenant(item, at, document),
         }
         kind = (value.get("apiVersion"), value.get("kind"))
@@ -177,6 +188,7 @@ class _Reader:
             for mistake in reader(value):
                 self._problem(document, FieldPath((*at, *mistake.path)), mistake.message)
             self._name(value, at, document)
+            self._not_yet(value, at, document)
         elif is_rbac(value):
             self._rbac(value, at, document)
         else:
@@ -193,17 +205,16 @@ class _Reader:
         if constraint is not None:
             self.sccs.append(constraint)
         for oddity in oddities:
-            place = document.locate(FieldPath((*at, *oddity.path)))
-            self.warnings.append(Problem(document.file, *place, oddity.message))
+            self._warn(document, FieldPath((*at, *oddity.path)), oddity.message)
         return mistakes
 
-    def _platform(self, value: dict[str, Any]) -> list[Mistake]:
+    def _platform(self, value: dict[str, Any], at: FieldPath, document: Document) -> list[Mistake]:
         found, mistakes = read_platform(value)
         if found is not None:
             mistakes = self._rules(found.rules)
             if self.platform is not None:
                 return [Mistake(ROOT, "a second Platform; a set holds at most one")]
-            self.platform = found
+            self.platform, self._platform_at = found, (at, document)
         return mistakes
 
     def _tenant(self, value: dict[str, Any], at: FieldPath, document: Document) -> list[Mistake]:
@@ -223,11 +234,53 @@ class _Reader:
             _, at, document = self._tenants[name]
             self._problem(document, FieldPath((*at, *mistake.path)), mistake.message)
         if registry:
-            self._odd_platform()
-            if not self.sccs:
-                text = "no SecurityContextConstraints in the set: no pod is judged by an SCC"
-                self.warnings.append(Problem("policies", 1, 1, text))
+            self._odd_among_tenants()
         return registry
+
+    def _odd_among_tenants(self) -> None:
+        """Warn of what is no mistake, yet leaves tenants with less than somebody meant."""
+        for tenant, at, document in self._tenants.values():
+            self._odd_prefix(tenant, at, document)
+        _, at, document = next(iter(self._tenants.values()))
+        if not self.sccs:
+            text = "no SecurityContextConstraints in the set: no pod is judged by an SCC"
+            self._warn(document, at, text)
+        self._odd_cluster(at, document)
+
+    def _odd_prefix(self, tenant: "Tenant", at: FieldPath, document: Document) -> None:
+        prefix = tenant.namespaces.prefix
+        for reserved in (self.platform or Platform()).reserved_prefixes:
+            if prefix.startswith(reserved):
+                path = FieldPath(("spec", "namespaces", "prefix"))
+                text = (
+                    f'{path} is "{prefix}", which begins with the reserved prefix "{reserved}": '
+                    "no tenant can create such a namespace"
+                )
+                self._warn(document, FieldPath((*at, *path)), text)
+
+    def _odd_cluster(self, at: FieldPath, document: Document) -> None:
+        """Warn of networks that are not given, at the Platform or else at a tenant."""
+        cluster = (self.platform or Platform()).cluster
+        absent = [
+            key
+            for key, networks in (
+                ("podCIDRs", cluster.pods),
+                ("serviceCIDRs", cluster.services),
+                ("nodeCIDRs", cluster.nodes),
+            )
+            if not networks
+        ]
+        if not absent:
+            return
+        who = "no Platform in the set says spec.cluster."
+        if self._platform_at is not None:
+            at, document = self._platform_at
+            at, who = at / "spec" / "cluster", "spec.cluster does not say "
+        text = (
+            f"{who}{', '.join(absent)}: T-SVC-2, T-EP-1, T-NP-1 and T-SVC-3 cannot tell "
+            "the cluster's own addresses from others"
+        )
+        self._warn(document, at, text)
 
     def _rules(self, rules: Mapping[str, str]) -> list[Mistake]:
         """Return a mistake for each name that is no rule's."""
@@ -243,28 +296,16 @@ class _Reader:
             if name not in known
         ]
 
-    def _odd_platform(self) -> None:
-        cluster = (self.platform or Platform()).cluster
-        absent = [
-            key
-            for key, networks in (
-                ("podCIDRs", cluster.pods),
-                ("serviceCIDRs", cluster.services),
-                ("nodeCIDRs", cluster.nodes),
-            )
-            if not networks
-        ]
-        if absent:
-            names = ", ".join(absent)
-            self.warnings.append(
-                Problem(
-                    "Platform",
-                    1,
-                    1,
-                    f"spec.cluster does not say {names}: T-SVC-2, T-EP-1, T-NP-1 and T-SVC-3 cannot "
-                    "tell the cluster's own addresses from others",
-                )
-            )
+    def _not_yet(self, value: dict[str, Any], at: FieldPath, document: Document) -> None:
+        """Warn of keys whose time has not come, lest somebody rely on them."""
+        for key in _NOT_YET.get((value["apiVersion"], value["kind"]), ()):
+            path = FieldPath.parse(f"spec.{key}")
+            found: Any = value
+            for step in path:
+                found = found.get(step) if isinstance(found, dict) else None
+            if found is not None:
+                text = f"{path} is read, but nothing acts on it yet"
+                self._warn(document, FieldPath((*at, *path)), text)
 
     def _rbac(self, value: dict[str, Any], at: FieldPath, document: Document) -> None:
         try:
@@ -289,3 +330,6 @@ class _Reader:
 
     def _problem(self, document: Document, path: FieldPath, message: str) -> None:
         self.problems.append(Problem(document.file, *document.locate(path), message))
+
+    def _warn(self, document: Document, path: FieldPath, message: str) -> None:
+        self.warnings.append(Problem(document.file, *document.locate(path), message))

@@ -11,6 +11,7 @@ from webhook.core.model.objects import Json, JsonObject
 from webhook.core.model.request import Namespace, Request
 from webhook.core.model.world import Ref, World, labels, tenant_of
 from webhook.core.platform import Platform
+from webhook.core.tenancy.namespaces import chosen_tenant, is_namespace
 from webhook.core.tenancy.registry import Registry
 from webhook.core.tenancy.requester import Requester, classify
 from webhook.core.tenancy.rule import Case, Rule
@@ -42,7 +43,7 @@ def case_of(request: Request, platform: Platform, registry: Registry, world: Wor
     namespace = _namespace(request, world)
     stamp = namespace.labels.get(TENANT, "") if namespace else ""
     ref = None if requester.kind in _NEVER_LOOKED_UP else target(request)
-    return Case(
+    case = Case(
         request=request,
         requester=requester,
         platform=platform,
@@ -52,6 +53,10 @@ def case_of(request: Request, platform: Platform, registry: Registry, world: Wor
         tenant=registry.get(stamp) if stamp else None,
         target=world.get(ref) if ref else None,
     )
+    if is_namespace(request) and request.operation == "CREATE":
+        chosen = chosen_tenant(request.object, case)
+        return replace(case, tenant=registry.get(chosen) if chosen else None)
+    return case
 
 
 def _namespace(request: Request, world: World) -> Namespace | None:

@@ -14,6 +14,9 @@ from webhook.core.tenancy.rule import Case
 
 _SEPARATOR = re.compile(r"[,\s]+")
 _NUMBER = re.compile(r"([0-9]+|0x[0-9a-f]*)\Z")
+EXTERNAL_DNS_NAMES = ("external-dns.*/hostname", "external-dns.*/internal-hostname")
+"""Annotations, as globs, whose host names external-dns publishes."""
+
 _METADATA = frozenset(
     {
         "instance-data.ec2.internal",

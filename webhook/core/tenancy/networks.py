@@ -1,6 +1,6 @@
 """Addresses and networks that tenants write, held against what is granted and what is reserved."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
@@ -23,35 +23,28 @@ def is_covered(inner: Network, granted: tuple[str, ...]) -> bool:
     return any(within(inner, outer) for outer in networks(granted))
 
 
-def reserved(platform: Platform) -> Iterator[tuple[Network, str]]:
-    """Yield every network that is no tenant's to point at, and what it is in words."""
-    cluster = platform.cluster
-    for word, nets in (
-        ("the pod network", cluster.pods),
-        ("the Service network", cluster.services),
-        ("the node network", cluster.nodes),
-        ("a protected network", platform.protected_networks),
-    ):
-        for net in nets:
-            yield net, word
-
-
 def reserved_at(net: Network, platform: Platform) -> str:
     """Return which reserved network an address or network touches, in words; "" where none."""
-    for other, word in reserved(platform):
-        if overlap(net, other):
-            return f"{word} {other}"
+    cluster = platform.cluster
+    for word, others in (
+        ("the cluster's pod network", cluster.pods),
+        ("the cluster's Service network", cluster.services),
+        ("the cluster's node network", cluster.nodes),
+        ("the protected network", platform.protected_networks),
+    ):
+        for other in others:
+            if overlap(net, other):
+                return f"{word} {other}"
     return ""
 
 
-def exposed(net: Network, excepted: Iterable[str], platform: Platform) -> tuple[Network, ...]:
-    """Return the reserved networks, or their parts, that a network opens in spite of its exceptions."""
-    closed = tuple(excepted)
-    return tuple(
-        other if within(other, net) else net
-        for other, _ in reserved(platform)
-        if overlap(net, other) and not is_covered(other if within(other, net) else net, closed)
-    )
+def exposed(
+    net: Network, excepted: Iterable[str], closed: Iterable[Network]
+) -> tuple[Network, ...]:
+    """Return what a network opens, in spite of its exceptions, of networks that are to stay closed."""
+    exceptions = tuple(excepted)
+    shared = [other if within(other, net) else net for other in closed if overlap(net, other)]
+    return tuple(dict.fromkeys(part for part in shared if not is_covered(part, exceptions)))
 
 
 def objection(address: str, granted: tuple[str, ...], platform: Platform) -> str:
@@ -63,5 +56,5 @@ def objection(address: str, granted: tuple[str, ...], platform: Platform) -> str
     if net is None or net.num_addresses != 1:
         return "is no IP address"
     if place := reserved_at(net, platform):
-        return f"lies in {place} of the cluster" if "protected" not in place else f"lies in {place}"
+        return f"lies in {place}"
     return "" if is_covered(net, granted) else "is not granted"

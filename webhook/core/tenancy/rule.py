@@ -44,8 +44,9 @@ class Case:
 
     `namespace` is the namespace that the request is in, for a Namespace object the object's own
     stored state; None for cluster-scoped requests and for what does not exist yet. `tenant` is its
-    owner, None where no stamp is. `target` is what a request without a body of its own kind goes
-    to (the pod of an exec or an eviction, the parent of a scale), None where it does not exist.
+    owner, of a new Namespace the one that it will belong to; None where no stamp is. `target` is
+    what a request without a body of its own kind goes to (the pod of an exec or an eviction, the
+    parent of a scale), None where it does not exist.
     """
 
     request: Request

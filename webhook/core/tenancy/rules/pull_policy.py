@@ -54,7 +54,7 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
     place = pod_in(value, case)
     if allowed is None or place is None or (_is_always_alone(case) and not is_pod(case)):
         return
-    for path, policy in _policies(place):
+    for path, policy, user in _policies(place):
         if policy not in allowed:
             yield Finding(
                 path=path,
@@ -62,6 +62,7 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
                 allowed=", ".join(allowed) or "none",
                 fix=f"set {path[-1]} to {allowed[0]}" if allowed else "ask the platform team",
                 why="Images may not be pulled by this policy here",
+                element=f"{user}={policy}",
             )
 
 
@@ -90,13 +91,14 @@ def _volume_with_always(volume: Any) -> Any:
     return volume if changed is source else {**volume, "image": changed}
 
 
-def _policies(place: Place) -> Iterator[tuple[FieldPath, str]]:
+def _policies(place: Place) -> Iterator[tuple[FieldPath, str, str]]:
+    """Yield every pull policy with its path and the container or volume that it is for."""
     for path, container in containers(place):
-        policy = text(container.get("imagePullPolicy"))
-        yield path / "imagePullPolicy", policy or _default(text(container.get("image")))
+        policy = text(container.get("imagePullPolicy")) or _default(text(container.get("image")))
+        yield path / "imagePullPolicy", policy, text(container.get("name"))
     for path, source in image_volumes(place):
-        policy = text(source.get("pullPolicy"))
-        yield path / "pullPolicy", policy or _default(text(source.get("reference")))
+        policy = text(source.get("pullPolicy")) or _default(text(source.get("reference")))
+        yield path / "pullPolicy", policy, "volume"
 
 
 def _default(image: str) -> str:

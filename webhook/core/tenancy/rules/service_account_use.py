@@ -8,17 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from webhook.core.model.finding import Finding
-from webhook.core.model.world import Ref
 from webhook.core.tenancy.pods import field, pod_in
 from webhook.core.tenancy.rule import POD_BEARING, Case, Place, Rule, items, mapping, text
-
-
-def reads(case: Case) -> Iterator[Ref]:
-    """Look up the service accounts that a pod names, to see whether they are the platform's."""
-    for value in (case.request.object, case.request.old_object):
-        if (place := pod_in(value, case)) is not None:
-            for _, name in _accounts(place):
-                yield _account(name, case)
 
 
 def check(value: Any, case: Case) -> Iterator[Finding]:
@@ -48,17 +39,14 @@ def _accounts(place: Place) -> Iterator[tuple[str, str]]:
         yield "serviceAccount", former
 
 
-def _account(name: str, case: Case) -> Ref:
-    return Ref("", "serviceaccounts", case.request.namespace, name)
-
-
 def _is_platforms(name: str, case: Case) -> bool:
     """The account `default` is provisioned by the platform as well, but for everybody's use."""
     prefix = case.platform.reserved_object_prefix
     if name == "default":
         return False
-    return bool(prefix and name.startswith(prefix)) or case.is_managed(
-        case.world.get(_account(name, case))
+    return bool(prefix and name.startswith(prefix)) or any(
+        mapping(account.get("metadata")).get("name") == name
+        for account in case.world.managed("serviceaccounts", case.request.namespace)
     )
 
 
@@ -81,4 +69,4 @@ def _tokens(place: Place, case: Case) -> Iterator[Finding]:
                 )
 
 
-RULE = Rule(id="T-WL-8", family="namespace", intercepts=POD_BEARING, check=check, reads=reads)
+RULE = Rule(id="T-WL-8", family="namespace", intercepts=POD_BEARING, check=check)

@@ -41,25 +41,39 @@ _FOR_DAEMON_SETS = {
 
 
 def reads(case: Case) -> Iterator[Ref]:
-    """Look up a pod's runtime class: its own tolerations are in the pod before we see it."""
+    """Look up a pod's runtime class where that may excuse a toleration.
+
+    What the class brings with it is in the pod before we see it.
+    """
     for value in (case.request.object, case.request.old_object):
         place = pod_in(value, case)
-        name = text(place.spec.get("runtimeClassName")) if place is not None else ""
-        if name and is_pod(case):
-            yield _runtime_class(name)
+        if place is None or not (name := _runtime_class(place, case)):
+            continue
+        if any(_refused(value, place, case)):
+            yield Ref("node.k8s.io", "runtimeclasses", "", name)
 
 
 def check(value: Any, case: Case) -> Iterator[Finding]:
     """Refuse tolerations of everything, of reserved taints, and of taints that are not granted."""
     place = pod_in(value, case)
-    if place is None or not (found := items(place.spec.get("tolerations"))):
+    if place is None:
         return
+    found = list(_refused(value, place, case))
+    name = _runtime_class(place, case)
+    if found and name:
+        runtime_class = case.world.get(Ref("node.k8s.io", "runtimeclasses", "", name))
+        found = list(_refused(value, place, case, _brought_by(runtime_class)))
+    yield from found
+
+
+def _refused(
+    value: Any, place: Place, case: Case, excused: frozenset[tuple[str, ...]] = frozenset()
+) -> Iterator[Finding]:
     of_daemon_set = case.request.resource == "daemonsets" or is_daemon_pod(value, case)
     usual = _FOR_DAEMON_SETS if of_daemon_set else _FOR_EVERY_POD
-    given = _given(place, case)
-    for index, item in enumerate(map(mapping, found)):
+    for index, item in enumerate(map(mapping, items(place.spec.get("tolerations")))):
         key, effect = text(item.get("key")), text(item.get("effect"))
-        if (key and effect and usual.get(key) == effect) or _content(item) in given:
+        if (key and effect and usual.get(key) == effect) or _content(item) in excused:
             continue
         if problem := _problem(key, case):
             yield Finding(
@@ -101,16 +115,14 @@ def _content(toleration: Mapping[str, Any]) -> tuple[str, ...]:
     return (key, operator or "Equal", value, effect)
 
 
-def _given(place: Place, case: Case) -> frozenset[tuple[str, ...]]:
-    """Return what the pod's runtime class adds to it, which is the platform's choice."""
-    name = text(place.spec.get("runtimeClassName"))
-    found = case.world.get(_runtime_class(name)) if name and is_pod(case) else None
-    scheduling = mapping(mapping(found).get("scheduling"))
+def _runtime_class(place: Place, case: Case) -> str:
+    """Return the runtime class of a pod; in a template none has brought anything yet."""
+    return text(place.spec.get("runtimeClassName")) if is_pod(case) else ""
+
+
+def _brought_by(runtime_class: Any) -> frozenset[tuple[str, ...]]:
+    scheduling = mapping(mapping(runtime_class).get("scheduling"))
     return frozenset(_content(mapping(item)) for item in items(scheduling.get("tolerations")))
-
-
-def _runtime_class(name: str) -> Ref:
-    return Ref("node.k8s.io", "runtimeclasses", "", name)
 
 
 RULE = Rule(id="T-WL-3", family="namespace", intercepts=POD_BEARING, check=check, reads=reads)
