@@ -1,16 +1,21 @@
 """The shipped policies hold OpenShift's values, and grant nothing beyond the two everyday SCCs."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from webhook.core.model.schema import METADATA, Object
 from webhook.core.policyset import PolicySet, parse_policies
+from webhook.core.tenancy.tenant import SCHEMA
 
 ROOT = Path(__file__).parent.parent
 POLICIES = ROOT / "policies"
+EXAMPLE = POLICIES / "tenants" / "example.yaml"
+IDLE = {"spec.podSecurity", "spec.provision", "spec.namespaces.selector"}
 ORIGINALS = ROOT.parent / "shared" / "data" / "openshift-sccs"
 
 BASE = "configMap csi downwardAPI emptyDir ephemeral image persistentVolumeClaim projected secret"
@@ -234,6 +239,7 @@ def test_the_set_loads_and_orders_as_openshift_does() -> None:
         "privileged",
     ]
     assert policies.warnings == ()
+    assert not policies.registry
 
 
 def test_the_platform_file_spells_out_the_defaults() -> None:
@@ -241,3 +247,49 @@ def test_the_platform_file_spells_out_the_defaults() -> None:
     written = parse_policies({"platform.yaml": (POLICIES / "platform.yaml").read_text()})
 
     assert written.platform == PolicySet().platform
+
+
+def _uncommented(path: Path) -> str:
+    """Return what the command in the example's own first lines makes of it."""
+    _, _, rest = path.read_text().partition("\n\n")
+    return re.sub(r"^# ?", "", rest, flags=re.MULTILINE)
+
+
+def test_the_example_of_a_tenant_loads_when_it_is_uncommented() -> None:
+    text = _uncommented(EXAMPLE)
+    shipped = {str(path): path.read_text() for path in sorted(POLICIES.rglob("*.yaml"))}
+
+    policies = parse_policies({**shipped, "acme.yaml": text})
+
+    assert list(policies.registry.tenants) == ["acme"]
+    (told,) = policies.warnings
+    assert "spec.cluster does not say podCIDRs, serviceCIDRs, nodeCIDRs" in told
+
+
+def test_the_example_of_a_tenant_is_commented_out_whole_and_has_its_own_comments() -> None:
+    lines = EXAMPLE.read_text().splitlines()
+
+    assert [line for line in lines if line and not line.startswith("#")] == []
+    assert sum(line.lstrip().startswith("#") for line in _uncommented(EXAMPLE).splitlines()) > 20
+
+
+def test_the_example_of_a_tenant_shows_every_key_that_something_acts_on() -> None:
+    shown = set(_keys(yaml.safe_load(_uncommented(EXAMPLE))))
+
+    assert set(_known(SCHEMA)) - shown == IDLE
+
+
+def _known(schema: Object, at: str = "") -> Iterator[str]:
+    """Yield the paths of keys as deep as `spec.allow.hostnames`, but of none below an idle one."""
+    for key, below in schema.fields.items():
+        path = f"{at}{key}"
+        yield path
+        if isinstance(below, Object) and below is not METADATA and path not in IDLE:
+            yield from _known(below, f"{path}.") if path.count(".") < 2 else ()
+
+
+def _keys(value: Mapping[str, Any], at: str = "") -> Iterator[str]:
+    for key, item in value.items():
+        yield f"{at}{key}"
+        if isinstance(item, dict):
+            yield from _keys(item, f"{at}{key}.")

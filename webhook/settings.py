@@ -1,6 +1,7 @@
 """How `serve` was asked to run: flags and environment, read once into one frozen value."""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -98,7 +99,8 @@ def default_workers() -> int:
     limit = _cpu_limit()
     if limit:
         return max(1, int(limit))
-    return max(1, min(_MOST_WORKERS, len(os.sched_getaffinity(0))))
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, min(_MOST_WORKERS, cores))
 
 
 def _cpu_limit() -> float:

@@ -177,20 +177,17 @@ class Cluster:
         a namespace, so every test has new ones. `annotations` replaces the three of the ranges.
         """
         name = f"{prefix}-{next(self._numbers)}"
-        ranges = {
-            "openshift.io/sa.scc.uid-range": uid_range,
-            "openshift.io/sa.scc.supplemental-groups": uid_range,
-            "openshift.io/sa.scc.mcs": mcs,
-        }
-        metadata = {
-            "name": name,
-            "annotations": dict(ranges if annotations is None else annotations),
-            "labels": dict(labels or {}),
-        }
-        self.create(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, *self._furniture(name)
-        )
+        ranges = allotted(uid_range, mcs) if annotations is None else annotations
+        self.create(*self.furnished(name, ranges, labels or {}))
         return name
+
+    def furnished(
+        self, name: str, annotations: Mapping[str, str], labels: Mapping[str, str]
+    ) -> Sequence[Object]:
+        """Return a Namespace and what the controller-manager puts into every one."""
+        metadata = {"name": name, "annotations": dict(annotations), "labels": dict(labels)}
+        made = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+        return [made, *self._furniture(name)]
 
     def grant(self, user: str, namespace: str) -> None:
         """Let a user edit what is in the namespace, as the ClusterRole `edit` would.
@@ -262,6 +259,15 @@ class Cluster:
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
             "current-context": "test",
         }
+
+
+def allotted(uid_range: str = UID_RANGE, mcs: str = MCS) -> Mapping[str, str]:
+    """Return the annotations that a namespace gets with its ranges."""
+    return {
+        "openshift.io/sa.scc.uid-range": uid_range,
+        "openshift.io/sa.scc.supplemental-groups": uid_range,
+        "openshift.io/sa.scc.mcs": mcs,
+    }
 
 
 def admitted(done: subprocess.CompletedProcess[str]) -> Any:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -17,24 +17,35 @@ NAMESPACE = "tenantgate-system"
 IDENTITY = service_account(NAMESPACE, "tenantgate")
 """Whom the webhook acts as; it has the rights of `RIGHTS` and no others."""
 
-RIGHTS: Sequence[Object] = (
-    {
-        "apiGroups": [""],
-        "resources": ["namespaces", "serviceaccounts"],
-        "verbs": ["get", "list", "watch"],
-    },
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]},
-    {
-        "apiGroups": ["rbac.authorization.k8s.io"],
-        "resources": ["roles", "rolebindings", "clusterroles", "clusterrolebindings"],
-        "verbs": ["get", "list", "watch"],
-    },
-    {
-        "apiGroups": ["authorization.k8s.io"],
-        "resources": ["subjectaccessreviews"],
-        "verbs": ["create"],
-    },
-)
+_FOLLOW, _LOOK_UP, _ASK = ["get", "list", "watch"], ["get"], ["create"]
+_RIGHTS: Mapping[tuple[str, str], Sequence[str]] = {
+    ("", "namespaces serviceaccounts pods"): _FOLLOW,
+    (
+        "rbac.authorization.k8s.io",
+        "roles rolebindings clusterroles clusterrolebindings",
+    ): _FOLLOW,
+    ("networking.k8s.io", "ingresses"): _FOLLOW,
+    ("gateway.networking.k8s.io", "grpcroutes httproutes tlsroutes"): _FOLLOW,
+    ("", "nodes persistentvolumes"): _LOOK_UP,
+    ("node.k8s.io", "runtimeclasses"): _LOOK_UP,
+    ("certificates.k8s.io", "certificatesigningrequests"): _LOOK_UP,
+    ("authorization.k8s.io", "subjectaccessreviews"): _ASK,
+    # From here on what `view` grants; here no controller puts that ClusterRole together.
+    (
+        "",
+        "configmaps endpoints limitranges persistentvolumeclaims replicationcontrollers "
+        "resourcequotas services",
+    ): _LOOK_UP,
+    ("apps", "daemonsets deployments replicasets statefulsets"): _LOOK_UP,
+    ("autoscaling", "horizontalpodautoscalers"): _LOOK_UP,
+    ("batch", "cronjobs jobs"): _LOOK_UP,
+    ("networking.k8s.io", "networkpolicies"): _LOOK_UP,
+    ("policy", "poddisruptionbudgets"): _LOOK_UP,
+}
+RIGHTS: Sequence[Object] = [
+    {"apiGroups": [group], "resources": resources.split(), "verbs": verbs}
+    for (group, resources), verbs in _RIGHTS.items()
+]
 
 
 class Tenantgate:

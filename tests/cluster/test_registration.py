@@ -34,18 +34,29 @@ def _stored(cluster: Cluster, made: Mapping[str, Any]) -> Any:
     return {**stored, "metadata": {**metadata, "name": made["metadata"]["name"]}}
 
 
+TENANT = """\
+apiVersion: tenantgate.io/v1
+kind: Tenant
+metadata: {name: acme}
+spec: {owners: [{kind: Group, name: acme-leads}]}
+"""
+
+
+@pytest.mark.parametrize("tenants", [False, True], ids=["no tenant", "tenants"])
 @pytest.mark.parametrize("where", ["service", "service without a CA", "url"])
 @pytest.mark.parametrize("enforcement", ["deny", "warn"])
 def test_an_api_server_accepts_it_and_adds_nothing(
-    cluster: Cluster, tmp_path: Path, where: str, enforcement: str
+    cluster: Cluster, tmp_path: Path, where: str, enforcement: str, tenants: bool
 ) -> None:
     """It compiles the match conditions, too; a field that it filled in would show as drift."""
     policies = Path(__file__).parents[2] / "policies" / "scc"
     platform = tmp_path / "platform.yaml"
     platform.write_text(
         "apiVersion: tenantgate.io/v1\nkind: Platform\nmetadata: {name: platform}\n"
-        f"spec: {{enforcement: {enforcement}}}\n"
+        f"spec: {{enforcement: {enforcement}, admins: {{groups: ['the \"A\" team']}}}}\n"
     )
+    if tenants:
+        platform.write_text(f"{platform.read_text()}---\n{TENANT}")
     target = {
         "service": ["--service=tenantgate-system/tenantgate:8443", f"--ca={cluster.plane.ca}"],
         "service without a CA": ["--service=tenantgate-system/tenantgate"],

@@ -34,9 +34,14 @@ def eventually(condition: Callable[[], bool], patience: float = PATIENCE) -> Non
 
 
 class Webhook:
-    """A running `tenantgate serve` on ports of its own."""
+    """A running `tenantgate serve` on ports of its own.
 
-    def __init__(self, folder: Path, arguments: Sequence[str] = ()) -> None:
+    With `ports` it is only waited for until it lives, else until it is ready.
+    """
+
+    def __init__(
+        self, folder: Path, arguments: Sequence[str] = (), ports: tuple[int, int] = (0, 0)
+    ) -> None:
         self.folder = folder
         self.certs = folder / "certs"
         self._log = folder / "stdout"
@@ -51,7 +56,8 @@ class Webhook:
             self.process = subprocess.Popen(  # noqa: S603
                 [
                     *(sys.executable, "-m", "webhook", "serve"),
-                    *("--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"),
+                    f"--listen=127.0.0.1:{ports[0]}",
+                    f"--ops-listen=127.0.0.1:{ports[1]}",
                     f"--cert-dir={self.certs}",
                     *arguments,
                 ],
@@ -59,7 +65,11 @@ class Webhook:
                 stderr=err,
                 env=environment,
             )
-        self.port, self.ops_port = self._ports()
+        self.port, self.ops_port = ports
+        if any(ports):
+            eventually(self._lives)
+        else:
+            self.port, self.ops_port = self._ports()
 
     def _ports(self) -> tuple[int, int]:
         found: list[re.Match[str]] = []
@@ -71,6 +81,13 @@ class Webhook:
 
         eventually(ready)
         return int(found[0][1]), int(found[0][2])
+
+    def _lives(self) -> bool:
+        try:
+            return self.ops("/healthz")[0] == 200
+        except OSError:
+            assert self.process.poll() is None, self.told()
+            return False
 
     def told(self) -> str:
         """Return what was written to stderr."""
@@ -114,9 +131,9 @@ def _children(pid: int) -> list[int]:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str) -> Iterator[Webhook]:
+def serving(folder: Path, *arguments: str, ports: tuple[int, int] = (0, 0)) -> Iterator[Webhook]:
     """Run the webhook for a while."""
-    webhook = Webhook(folder, arguments)
+    webhook = Webhook(folder, arguments, ports)
     try:
         yield webhook
     finally:

@@ -1,6 +1,6 @@
 """What is asked of the cluster, and when a thread has to wait for it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -9,9 +9,10 @@ from tests.server.parts import POLICIES, body, pod, review
 from webhook.cluster.access import AccessReviews
 from webhook.cluster.offline import MCS, UID_RANGE
 from webhook.core.engine import decide
-from webhook.core.model.objects import Pod
+from webhook.core.model.objects import JsonObject, Pod
 from webhook.core.model.request import Facts, Grants, Namespace, NoAccess, Request, User
 from webhook.core.model.review import read_review
+from webhook.core.model.world import NoWorld, Ref, World
 from webhook.server.gather import NotSynced, WouldBlock, gather
 
 READY = {UID_RANGE: "1000660000/10000", MCS: "s0:c26,c5"}
@@ -23,6 +24,7 @@ class Live:
     def __init__(self, cached: Namespace | None, stored: Namespace | None = None) -> None:
         self.access = NoAccess()
         self.synced = True
+        self.tenancy_synced = True
         self.asked: list[str] = []
         self.pods: dict[str, Any] = {}
         self._cached = cached
@@ -38,6 +40,19 @@ class Live:
     def pod(self, namespace: str, name: str) -> Pod | None:
         self.asked.append(f"pod {namespace}/{name}")
         return self.pods.get(name)
+
+    def read(self, ref: Ref) -> JsonObject | None:
+        self.asked.append(f"{ref.resource} {ref.namespace}/{ref.name}")
+        return None
+
+    def read_namespaces_of(self, tenant: str) -> Sequence[str]:
+        self.asked.append(f"namespaces of {tenant}")
+        return []
+
+    def world(
+        self, fetched: Mapping[Ref, JsonObject | None], counts: Mapping[str, Sequence[str]]
+    ) -> World:
+        return NoWorld()
 
     def automount(self, namespace: str, service_account: str) -> bool | None:
         return False

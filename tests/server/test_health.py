@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,16 +34,18 @@ def test_a_worker_in_order_is_ready():
 
 
 @pytest.mark.parametrize(
-    ("status", "name", "says"),
+    ("changes", "name", "says"),
     [
-        (replace(good(), policies=""), "policies", "not loaded"),
-        (replace(good(), synced=False), "caches", "not filled"),
-        (replace(good(), leaf_expiry=time.time() - 1), "certificate", "expired"),
-        (replace(good(), draining=True), "workers", "shutting down"),
-        (replace(good(), beat=time.monotonic() - STALE_SECONDS - 1), "workers", "worker 1"),
+        ({"policies": ""}, "policies", "not loaded"),
+        ({"synced": False}, "caches", "not filled"),
+        ({"leaf_expiry": 1.0}, "certificate", "expired"),
+        ({"draining": True}, "workers", "shutting down"),
+        ({"beat": time.monotonic() - STALE_SECONDS - 1}, "workers", "worker 1"),
     ],
 )
-def test_a_worker_that_is_not_in_order_is_not(status: Status, name: str, says: str):
+def test_a_worker_that_is_not_in_order_is_not(changes: dict[str, Any], name: str, says: str):
+    status = replace(good(), **changes)
+
     assert says in problems(status)[name]
     assert says in problems(good(2), replace(status, pid=1), workers=2)[name]
 
@@ -58,6 +61,16 @@ def test_policies_that_do_not_load_are_told_while_the_last_good_ones_serve():
     assert not any(check.problem for check in found)
     assert "[+]policies ok (the last good set is in use" in report(found)
     assert "a.yaml:1:1: no" in report(found)
+
+
+def test_what_keeps_caches_from_filling_is_told():
+    silent = replace(good(), synced=False, cache_problem="GET /api/v1/namespaces: no answer")
+
+    assert "[-]caches failed: not filled yet (GET /api/v1/namespaces: no answer)" in report(
+        checks([silent], 1)
+    )
+    stale = replace(silent, synced=True)
+    assert "[+]caches ok (GET /api/v1/namespaces: no answer)" in report(checks([stale], 1))
 
 
 def test_the_report_reads_like_kubernetes_own():

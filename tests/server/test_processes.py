@@ -195,6 +195,42 @@ def test_changed_policies_are_taken_up_and_broken_ones_are_not(tmp_path: Path):
 HOSTILE = body(review(pod(hostPID=True)))
 
 
+@pytest.mark.parametrize("server", ["asgi", "gthread"])
+def test_while_the_cluster_cannot_be_reached_nothing_is_admitted(tmp_path: Path, server: str):
+    with (
+        bind(Address("127.0.0.1", 0)) as nobody,
+        bind(Address("127.0.0.1", 0)) as first,
+        bind(Address("127.0.0.1", 0)) as second,
+    ):
+        away, *ports = (taken.getsockname()[1] for taken in (nobody, first, second))
+        first.close()
+        second.close()
+        config = tmp_path / "kubeconfig"
+        config.write_text(KUBECONFIG.format(away))
+        arguments = (f"--server={server}", "--workers=1", f"--kubeconfig={config}")
+        with serving(tmp_path, *arguments, ports=(ports[0], ports[1])) as webhook:
+            eventually(lambda: "[-]caches failed" in webhook.ops("/readyz")[1])
+            eventually(lambda: "refused" in webhook.ops("/readyz")[1])
+            with webhook.connect() as connection:
+                _, _, answer = connection.ask(post(ADMITTED))
+            response = json.loads(answer)["response"]
+
+            assert response["allowed"] is False
+            assert response["status"]["code"] == 429
+            assert webhook.told() == ""
+            assert webhook.end() == 0
+
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: away
+contexts: [{{name: away, context: {{cluster: away, user: me}}}}]
+clusters: [{{name: away, cluster: {{server: "http://127.0.0.1:{}"}}}}]
+users: [{{name: me, user: {{token: t}}}}]
+"""
+
+
 def test_files_describe_the_cluster(tmp_path: Path):
     (tmp_path / "shop.yaml").write_text(
         "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n  annotations:\n"

@@ -51,7 +51,7 @@ class _NotStarted(click.ClickException):
     envvar="TENANTGATE_LISTEN",
     type=_Parsed("HOST:PORT", Address.parse),
     default=LISTEN,
-    show_default=True,
+    show_default=str(LISTEN),
     help="Where reviews are answered, over TLS.",
 )
 @click.option(

@@ -136,8 +136,6 @@ class App:
                 status, answer = await self._review(handler, scope["path"], receive, deadline)
         except NotAReview as error:
             status, answer = handler.rejected(error)
-        except _Gone:
-            return
         finally:
             service.inflight -= 1
             self._held -= held
@@ -149,11 +147,15 @@ class App:
         self, handler: Handler, path: str, receive: Receive, deadline: float
     ) -> tuple[int, bytes]:
         end = asyncio.get_running_loop().time() + deadline
-        try:
-            async with asyncio.timeout_at(end):
-                body = await _body(receive)
-        except TimeoutError:
-            raise late(deadline) from None
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            body = _bounded(message.get("body", b""))
+        else:
+            try:
+                async with asyncio.timeout_at(end):
+                    body = await _rest(message, receive)
+            except TimeoutError:
+                raise late(deadline) from None
         started = perf_counter()
         request = read_review(path, body)
         try:
@@ -186,24 +188,27 @@ class App:
             job.exception()  # seen, so that nobody warns of it when the caller has left
 
 
-class _Gone(Exception):
-    """The caller went away, so nobody waits for an answer."""
+def _bounded(body: bytes) -> bytes:
+    if len(body) > MAX_BODY:
+        raise too_large()
+    return body
 
 
-async def _body(receive: Receive) -> bytes:
-    message = await receive()
-    chunks: list[bytes] = []
-    size = 0
+async def _rest(message: MutableMapping[str, Any], receive: Receive) -> bytes:
+    """Return the whole body of which `message` is the first piece.
+
+    Raises:
+        TimeoutError: the caller went away, or gunicorn waited long enough for what is missing.
+    """
+    body = bytearray()
     while message["type"] == "http.request":
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > MAX_BODY:
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
             raise too_large()
-        chunks.append(chunk)
         if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            return bytes(body)
         message = await receive()
-    raise _Gone
+    raise TimeoutError
 
 
 async def _linger(receive: Receive) -> None:

@@ -65,7 +65,10 @@ class Observer:
 
 
 class Handler:
-    """Decides reviews: `handle` for those who may wait, its parts for those who may not."""
+    """Decides reviews: `handle` for those who may wait, its parts for those who may not.
+
+    `cluster` is where facts come from; it may be replaced as a whole at any time.
+    """
 
     def __init__(
         self,
@@ -74,8 +77,8 @@ class Handler:
         observer: Observer,
         reviews: AccessReviews | None = None,
     ) -> None:
+        self.cluster = cluster
         self._store = store
-        self._cluster = cluster
         self._observer = observer
         self._reviews = reviews
 
@@ -97,7 +100,7 @@ class Handler:
         stage = "gather"
         try:
             policies = self._store.current
-            facts = gather(request, policies, self._cluster, wait=wait, reviews=self._reviews)
+            facts = gather(request, policies, self.cluster, wait=wait, reviews=self._reviews)
             stage = "decide"
             return decide(request, facts, policies)
         except WouldBlock:

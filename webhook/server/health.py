@@ -28,6 +28,7 @@ class Status:
     policies_loaded: float = 0
     policy_problem: str = ""
     synced: bool = False
+    cache_problem: str = ""
     leaf_expiry: float = 0
     ca_expiry: float = 0
     inflight: int = 0
@@ -87,6 +88,7 @@ def checks(statuses: Iterable[Status], workers: int) -> list[Check]:
     else:
         alive = ""
     expired = any(0 < status.leaf_expiry <= now for status in fresh)
+    troubles = sorted({status.cache_problem for status in fresh if status.cache_problem})
     problems = {status.policy_problem for status in fresh if status.policy_problem}
     return [
         Check("workers", alive),
@@ -100,6 +102,7 @@ def checks(statuses: Iterable[Status], workers: int) -> list[Check]:
         Check(
             "caches",
             "" if fresh and all(status.synced for status in fresh) else "not filled yet",
+            "; ".join(troubles),
         ),
         Check(
             "certificate",

@@ -13,8 +13,8 @@ from gunicorn.workers import gasgi
 FIRST_SECONDS = 35.0
 """In which a connection's first request must have been answered; none takes that long."""
 
-MOST_CONNECTIONS = 1000
-"""Of one worker. The API server keeps 25 idle ones for each of its own processes and routes."""
+MOST_CONNECTIONS = 900
+"""Of one worker, within the usual limit of open files. The API server keeps 25 idle ones for each of its own processes and routes."""
 
 
 class BoundedProtocol(ASGIProtocol):  # type: ignore[misc]

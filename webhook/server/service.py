@@ -37,6 +37,8 @@ class _Followed(Cluster, Protocol):
 
     def ages(self) -> Mapping[str, float]: ...
 
+    def problems(self) -> Mapping[str, str]: ...
+
 
 class Service:
     """A worker's state, from its start to its end.
@@ -105,6 +107,9 @@ class Service:
         self._follow_tenancy()
         if self._store.current is not before:
             self._loaded = time.time()
+            if not self._settings.live:  # the folder's own RBAC documents are facts there
+                self._cluster, _ = cluster(self._settings, self._store)
+                self.handler.cluster = self._cluster
             self._lines.event(
                 "info",
                 __name__,
@@ -145,6 +150,7 @@ class Service:
             policies_loaded=self._loaded,
             policy_problem=self._store.problem,
             synced=self._cluster.synced,
+            cache_problem="; ".join(sorted(set(self._cluster.problems().values()))),
             leaf_expiry=expiry.leaf.timestamp() if expiry else 0,
             ca_expiry=expiry.ca.timestamp() if expiry and expiry.ca else 0,
             inflight=self.inflight,
@@ -167,6 +173,9 @@ class _Files(OfflineCluster):
     def stop(self) -> None: ...
 
     def ages(self) -> Mapping[str, float]:
+        return {}
+
+    def problems(self) -> Mapping[str, str]:
         return {}
 
 

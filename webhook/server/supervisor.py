@@ -12,14 +12,15 @@ from pathlib import Path
 
 from webhook import log
 from webhook.metrics import MULTIPROCESS
-from webhook.server.health import StatusFolder, checks
+from webhook.server.health import Check, StatusFolder, checks
 from webhook.server.parent import end_with_parent
 from webhook.settings import Address, Settings
 
 _ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP})
-_SIGNALS = _ENDING | {signal.SIGCHLD}
+_SIGNALS = _ENDING | {signal.SIGCHLD, signal.SIGALRM}
 _OPS_PATIENCE = 3.0
 _RESTART_PAUSE = 1.0
+_TELL_EVERY = 10.0
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 
 _log = logging.getLogger(__name__)
@@ -100,13 +101,13 @@ class _Supervisor:
         self._listeners[0].close()
         ops, ops_started = self._fork(self._ops), time.monotonic()
         announced = stopping = False
+        tell_at = time.monotonic() + _TELL_EVERY
         while True:
-            caught = signal.sigtimedwait(_SIGNALS, 1.0 if announced or stopping else 0.05)
-            if caught and caught.si_signo in _ENDING:
+            caught = _wait(1.0 if announced or stopping else 0.05)
+            if caught in _ENDING:
                 stopping = True
                 # A hangup means the terminal is gone; gunicorn would take it for a reload.
-                hangup = caught.si_signo == signal.SIGHUP
-                _signal(main, signal.SIGTERM if hangup else caught.si_signo)
+                _signal(main, signal.SIGTERM if caught == signal.SIGHUP else caught)
             ended = _reap()
             if main in ended:
                 break
@@ -116,10 +117,17 @@ class _Supervisor:
                 _log.error("the ops listener ended; it is started again")
                 ops, ops_started = self._fork(self._ops), time.monotonic()
             if not announced and not stopping:
-                found = checks(self._statuses.read(), self._settings.workers)
-                if not any(check.problem for check in found):
+                missing = [
+                    check
+                    for check in checks(self._statuses.read(), self._settings.workers)
+                    if check.problem
+                ]
+                if not missing:
                     announced = True
                     announce()
+                elif time.monotonic() > tell_at:
+                    tell_at += _TELL_EVERY
+                    _log.warning("not ready yet: %s", "; ".join(map(_told, missing)))
         if ops and ops not in ended:
             _end(ops)
         return ended[main]
@@ -158,6 +166,20 @@ class _Supervisor:
             os._exit(status & 0xFF)
 
 
+def _told(check: Check) -> str:
+    detail = f" ({check.detail})" if check.detail else ""
+    return f"{check.name}: {check.problem}{detail}"
+
+
+def _wait(seconds: float) -> signal.Signals:
+    """Wait for a signal; SIGALRM says that the time is up (sigtimedwait is not everywhere)."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        return signal.Signals(signal.sigwait(_SIGNALS))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def _reap() -> dict[int, int]:
     """Return the exit statuses of the children that have ended, as a shell would tell them."""
     ended: dict[int, int] = {}
@@ -177,7 +199,7 @@ def _end(pid: int) -> None:
     _signal(pid, signal.SIGTERM)
     end = time.monotonic() + _OPS_PATIENCE
     while time.monotonic() < end:
-        signal.sigtimedwait({signal.SIGCHLD}, 0.1)
+        _wait(0.1)
         if pid in _reap():
             return
     _signal(pid, signal.SIGKILL)

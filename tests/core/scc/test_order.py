@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.core.samples import scc
-from webhook.core.scc.constraint import Constraint
+from webhook.core.scc.constraint import Constraint, RunAsUser, SELinux
 from webhook.core.scc.order import in_order, reason, score
 from webhook.store import load
 
@@ -100,6 +100,12 @@ def test_the_score_of_capabilities(add, allowed, drop, points):
     )
 
     assert score(constraint) == STRATEGIES + points
+
+
+def test_a_strategy_that_nobody_knows_scores_nothing() -> None:
+    strange = replace(bare(), run_as_user=RunAsUser("Strange"), se_linux=SELinux(""))
+
+    assert score(strange) == CAPABILITIES
 
 
 def test_priority_comes_first() -> None:

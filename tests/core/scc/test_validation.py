@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.core.samples import SCC
-from webhook.core.model.finding import UNSET, line
+from webhook.core.model.finding import UNSET
 from webhook.core.scc.defaulting import default
 from webhook.core.scc.document import read_scc
 from webhook.core.scc.validation import problems, unusable
@@ -210,4 +210,9 @@ def test_a_problem_says_what_is_allowed_and_how_to_mend_it() -> None:
         'runAsUser.type is "MustRunAsRang"; allowed: MustRunAs, MustRunAsNonRoot, MustRunAsRange, '
         "RunAsAny. Fix: use one of them; case counts.",
     ]
-    assert all(line(problem) for problem in problems(default({**SCC, "runAsUser": {}})))
+
+
+def test_an_empty_sysctl_is_told_as_one() -> None:
+    (problem,) = problems(default({**SCC, "forbiddenSysctls": [""]}))
+
+    assert (problem.allowed, problem.fix) == ("a sysctl's name", "remove the empty entry")

@@ -108,32 +108,34 @@ def taken(path: FieldPath, name: str, paths: Iterable[str], case: Case) -> Itera
     `namespace`: tenants may share a host path by path, and one path has one user in the tenant, or
     in the namespace. `off`: nothing.
     """
-    if case.tenant is None or case.tenant.allow.host_collision == "off":
+    scope = case.tenant.allow.host_collision if case.tenant else "off"
+    if scope == "off":
         return
-    scope, wanted = case.tenant.allow.host_collision, tuple(paths) or ("",)
     request = case.request
     own = Ref(request.group, request.resource, request.namespace, request.name)
-    for use in _uses(host(name), case):
-        if use.ref == own:
-            continue
-        ours = case.is_own(use.ref.namespace)
-        for wish in wanted:
-            if _collides(wish, use, scope, ours, own.namespace):
-                path_text = f", path {wish or '/'}" if scope != "cluster" else ""
-                yield Finding(
-                    path=path,
-                    observed=name,
-                    allowed="a host that nobody else uses"
-                    if scope == "cluster"
-                    else "a host and path that nobody else uses",
-                    fix="choose another host, or ask the platform team who has this one"
-                    if not ours
-                    else f"choose another path, or change {use.ref.namespace}/{use.ref.name}",
-                    why=f"Host {name}{path_text} is in use by "
-                    + (f"{use.ref.namespace}/{use.ref.name}" if ours else "somebody else"),
-                    element=f"{host(name)} {wish if scope != 'cluster' else ''}",
+    uses = [use for use in _uses(host(name), case) if use.ref != own]
+    for wish in dict.fromkeys(paths if scope != "cluster" else ("",)) or ("",):
+        for use in uses:
+            ours = case.is_own(use.ref.namespace)
+            if _collides(wish, use, scope, ours, request.namespace):
+                yield _taken(
+                    path, name, wish, f"{use.ref.namespace}/{use.ref.name}" if ours else ""
                 )
-                return
+                break
+
+
+def _taken(path: FieldPath, name: str, wish: str, by: str) -> Finding:
+    """Return the finding for a host in use; another tenant's object is not named."""
+    return Finding(
+        path=path,
+        observed=name,
+        allowed=f"a host that nobody else uses{' under this path' if wish else ''}",
+        fix=f"choose another path, or change {by}"
+        if by
+        else "choose another host, or ask the platform team to settle who has this one",
+        why=f"Host {name}{f', path {wish},' if wish else ''} is in use by {by or 'somebody else'}",
+        element=f"{host(name)} {wish}",
+    )
 
 
 def _uses(name: str, case: Case) -> Iterator[HostUse]:

@@ -26,9 +26,9 @@ def is_unchanged(case: Case) -> bool:
 
 
 def goes_with_namespace(case: Case) -> bool:
-    """Tell whether a deletion only does what the end of its namespace is about to do."""
-    terminating = case.namespace is not None and case.namespace.terminating
-    return terminating and case.request.operation == "DELETE"
+    """Tell whether a deletion or an eviction only does what the end of its namespace will do."""
+    goes = case.request.operation == "DELETE" or case.request.subresource == "eviction"
+    return goes and case.namespace is not None and case.namespace.terminating
 
 
 def is_ending(value: Any) -> bool:

@@ -20,7 +20,8 @@ import pytest
 import yaml
 
 from tests.core.samples import ANNOTATIONS, POD, changed, scc
-from webhook.core.model.finding import line
+from webhook.core.model.fieldpath import FieldPath
+from webhook.core.model.finding import UNSET, line
 from webhook.core.model.shapes import pod as shaped
 from webhook.core.model.walk import KINDS
 from webhook.core.scc import rules
@@ -116,6 +117,29 @@ def test_a_refusal_reads_as_one_line_that_says_how_to_mend_it(case: Case) -> Non
         assert finding.allowed
         assert finding.fix
         assert "\n" not in text
+
+
+TELLS_A_PART = {"capabilities", "seccomp", "volumes"}
+"""Rules that show one capability, a profile's short form, a volume's type: not the whole value."""
+
+
+def seen(value: Any, path: FieldPath) -> Any:
+    """Return what stands at a path; an empty word and what is not there count as not set."""
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError):
+            return UNSET
+    return UNSET if value == "" else value
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.refuses and case.rule not in TELLS_A_PART], ids=str
+)
+def test_a_refusal_shows_the_value_that_stands_at_its_path(case: Case) -> None:
+    filled = fill(case.pod, case.constraint) if case.filled else case.pod
+    for finding in objections(filled, case.constraint):
+        assert finding.observed == seen(filled, finding.path)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.refuses], ids=str)

@@ -51,7 +51,9 @@ class Opening:
             self.direction == other.direction
             and other.pods in ({}, self.pods)
             and other.effective >= self.effective
-            and (not other.ports or (bool(self.ports) and all(p in other.ports for p in self.ports)))
+            and (
+                not other.ports or (bool(self.ports) and all(p in other.ports for p in self.ports))
+            )
             and (other.peer in (None, self.peer) or _exposes_less(self, other, case))
         )
 

@@ -101,9 +101,9 @@ def _node_ports(value: Any, case: Case) -> Iterator[tuple[FieldPath, int]]:
         for index, port in enumerate(items(spec.get("ports"))):
             if number := _number(mapping(port).get("nodePort")):
                 yield _SPEC / "ports" / index / "nodePort", number
-    if all_count or any(f"f:{_HEALTH}" in fields for fields in written):
-        if number := _number(spec.get(_HEALTH)):
-            yield _SPEC / _HEALTH, number
+    health = _number(spec.get(_HEALTH))
+    if health and (all_count or any(f"f:{_HEALTH}" in fields for fields in written)):
+        yield _SPEC / _HEALTH, health
 
 
 def _writes_node_port(fields: Mapping[str, Any]) -> bool:
