@@ -39,7 +39,7 @@ from webhook.core.model.shapes import pod as shaped
 from webhook.core.model.walk import KINDS
 from webhook.core.scc.constraint import Constraint, complete, namespace_values
 from webhook.core.scc.document import read_scc
-from webhook.core.scc.evaluate import fill, objections
+from webhook.core.scc.evaluate import admits, fill, objections
 from webhook.core.scc.order import in_order, reason, score
 
 ONE_BY_ONE = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -363,6 +363,15 @@ def test_filling_twice_is_filling_once_and_leaves_the_argument_alone(sent, one, 
 
     assert given_pod == before
     assert fill(filled, constraint) == filled
+
+
+@ONE_BY_ONE
+@given(sent=PODS, one=sccs(), where=namespaces())
+def test_the_short_answer_is_that_of_the_whole_evaluation(sent, one, where):
+    constraint = complete(one, namespace_values(where.annotations))
+    whole = shaped(sent)
+
+    assert admits(whole, constraint) == (not list(objections(fill(whole, constraint), constraint)))
 
 
 def kept(before: Any, after: Any) -> bool:

@@ -88,26 +88,36 @@ def test_a_request_under_way_is_finished(tmp_path: Path):
 
 def test_it_takes_its_children_along_even_when_killed(tmp_path: Path):
     with serving(tmp_path, "--workers=2") as webhook:
+        folder = _run_folder(webhook)
         family = [*webhook.children(), *webhook.workers()]
         assert len(family) >= 4
         webhook.process.kill()
         webhook.process.wait()
-
         eventually(lambda: not any(_alive(pid) for pid in family))
+    assert folder.exists()
+
+    with serving(tmp_path) as successor:
+        assert not folder.exists()
+        assert _run_folder(successor).exists()
 
 
 def test_it_leaves_nothing_behind(tmp_path: Path):
     with serving(tmp_path) as webhook:
-        folders = {
-            link.readlink().parent
-            for pid in (webhook.process.pid, *webhook.workers())
-            for link in Path(f"/proc/{pid}/fd").iterdir()
-            if "tenantgate-" in str(link.readlink())
-        }
-        assert len(folders) == 1
+        folder = _run_folder(webhook)
         assert webhook.end() == 0
 
-    assert not folders.pop().exists()
+    assert not folder.exists()
+
+
+def _run_folder(webhook: Webhook) -> Path:
+    """Return the folder in which its processes leave what they tell each other."""
+    (folder,) = {
+        link.readlink().parent
+        for pid in (webhook.process.pid, *webhook.workers())
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if "tenantgate-" in str(link.readlink())
+    }
+    return folder
 
 
 def test_the_ops_listener_comes_back(tmp_path: Path):

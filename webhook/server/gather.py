@@ -1,6 +1,6 @@
 """Every question to the outside, asked before a request is decided."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, cast
 
@@ -11,6 +11,7 @@ from webhook.core.model.objects import JsonObject, Pod
 from webhook.core.model.request import Access, Facts, Namespace, Request, User
 from webhook.core.model.world import Ref, World
 from webhook.core.policyset import PolicySet
+from webhook.core.tenancy.requester import service_account
 
 
 class Cluster(Protocol):
@@ -120,11 +121,16 @@ def gather(
 def _world(request: Request, policies: PolicySet, cluster: LiveTenancy, *, wait: bool) -> World:
     """Return what isolation rules may know: indexes, and the few objects that they look up.
 
+    A namespace that the cache lacks is read live, once: its owner may have made it a moment ago.
     The namespaces of a tenant are counted live, once, where a new one would be one too many: two
     requests at once would both find room in a cache.
     """
-    if policies.registry and not cluster.tenancy_synced:
-        raise NotSynced
+    if policies.registry:
+        if not cluster.tenancy_synced:
+            raise NotSynced
+        for name in _unknown(request, cluster):
+            _may_wait(wait)
+            cluster.read_namespace(name)
     plain = cluster.world({}, {})
     wanted = lookups(request, policies, plain)
     if not wanted.refs and not wanted.counted:
@@ -134,6 +140,15 @@ def _world(request: Request, policies: PolicySet, cluster: LiveTenancy, *, wait:
         {ref: cluster.read(ref) for ref in wanted.refs},
         {tenant: cluster.read_namespaces_of(tenant) for tenant in wanted.counted},
     )
+
+
+def _unknown(request: Request, cluster: Cluster) -> Iterator[str]:
+    """Yield the namespaces, of the request and of who sends it, that the cache lacks."""
+    about_itself = request.resource == "namespaces" and not request.group
+    account = service_account(request.user)
+    for name in {"" if about_itself else request.namespace, account[0] if account else ""}:
+        if name and cluster.namespace(name) is None:
+            yield name
 
 
 def _asked(

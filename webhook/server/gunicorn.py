@@ -3,8 +3,6 @@
 Two servers, as TLS is one setting for all of a gunicorn's addresses.
 """
 
-import os
-import shutil
 import signal
 import socket
 from collections.abc import Callable
@@ -110,8 +108,6 @@ class _Reviews(_Gunicorn):
         self._service: Service | None = None
         self._worker: Any = None
         self._leaving = False
-        self._run_dir = run_dir
-        self._parent = os.getppid()
         files = Files(settings.cert_dir)
         options = {
             "worker_class": settings.server,
@@ -131,7 +127,6 @@ class _Reviews(_Gunicorn):
             "worker_abort": lambda worker: lines.flush(),
             "worker_exit": self._exited,
             "child_exit": self._buried,
-            "on_exit": self._ended,
         }
         super().__init__(listener, run_dir, options, self._app)
 
@@ -186,11 +181,6 @@ class _Reviews(_Gunicorn):
         if self._service:
             self._service.stop()
         self._lines.close()
-
-    def _ended(self, arbiter: Any) -> None:
-        """Clean up in the place of a parent that was killed."""
-        if os.getppid() != self._parent:
-            shutil.rmtree(self._run_dir, ignore_errors=True)
 
     def _buried(self, arbiter: Any, worker: Any) -> None:
         """Forget a worker that died, so that its last status does not count as one that hangs."""

@@ -2,10 +2,8 @@
 
 import logging
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +12,7 @@ from webhook import log
 from webhook.metrics import MULTIPROCESS
 from webhook.server.health import Check, StatusFolder, checks
 from webhook.server.parent import end_with_parent
+from webhook.server.rundir import run_folder
 from webhook.settings import Address, Settings
 
 _ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP})
@@ -21,7 +20,6 @@ _SIGNALS = _ENDING | {signal.SIGCHLD, signal.SIGALRM}
 _OPS_PATIENCE = 3.0
 _RESTART_PAUSE = 1.0
 _TELL_EVERY = 10.0
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 
 _log = logging.getLogger(__name__)
 
@@ -60,13 +58,7 @@ def run(
         ops: the bound socket of the ops listener.
         announce: called once, as soon as every worker is ready.
     """
-    run_dir = Path(
-        tempfile.mkdtemp(
-            prefix="tenantgate-",
-            dir=_SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else None,
-        )
-    )
-    try:
+    with run_folder() as run_dir:
         # The name is read when the metrics library is imported, which only the children do.
         os.environ[MULTIPROCESS] = str(run_dir)
         lines = log.configure(run_dir / "log.lock")
@@ -76,9 +68,7 @@ def run(
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             lines.close()
-    finally:
-        del os.environ[MULTIPROCESS]
-        shutil.rmtree(run_dir, ignore_errors=True)
+            del os.environ[MULTIPROCESS]
 
 
 class _Supervisor:
@@ -97,6 +87,7 @@ class _Supervisor:
         self._statuses = StatusFolder(run_dir)
 
     def run(self, announce: Callable[[], None]) -> int:
+        self._listeners[1].listen()  # so that a probe waits while the ops listener is restarted
         main = self._fork(self._reviews)
         self._listeners[0].close()
         ops, ops_started = self._fork(self._ops), time.monotonic()

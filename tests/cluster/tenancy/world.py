@@ -1,4 +1,4 @@
-"""Two tenants and what they meet: the policies, the people, and a cluster with something in it."""
+"""Tenants and what they meet: the policies, the people, and a cluster with something in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,13 @@ PEOPLE: Mapping[str, tuple[str, ...]] = {
     "olga": ("acme-leads",),
     "bob": ("globex-devs",),
     "gina": ("globex-leads",),
+    "ivan": (),
     "paula": ("platform-admins",),
     "otto": (),
     ADMIN: ("system:masters",),
 }
 """Members alice of acme and bob of globex, owners olga of acme and gina of globex; paula is platform,
-otto is nobody's."""
+otto is nobody's. Ivan owns a third tenant, which has nothing yet."""
 
 DEPLOYER = service_account("acme-ci", "deployer")
 """Owns acme, by its tenant's file."""
@@ -51,7 +52,6 @@ spec:
   allow:
     ingressClasses: {names: [nginx], default: nginx}
     storageClasses: {names: [fast], default: fast}
-    hostnames: [acme.com, "*.acme.com"]
     registries: [registry.example.com]
     pullPolicies: [IfNotPresent, Always]
 """
@@ -64,12 +64,21 @@ spec:
   members: [{kind: Group, name: globex-devs}]
   namespaces: {prefix: globex-, quota: 4}
 """
+_INITECH = """\
+apiVersion: tenantgate.io/v1
+kind: Tenant
+metadata: {name: initech}
+spec:
+  owners: [{kind: User, name: ivan}]
+  namespaces: {quota: 3}
+"""
 _SCCS = Path(__file__).parents[3] / "policies" / "scc"
 
 POLICIES: Mapping[str, str] = {
     "platform.yaml": _PLATFORM,
     "acme.yaml": _ACME,
     "globex.yaml": _GLOBEX,
+    "initech.yaml": _INITECH,
     **{path.name: path.read_text() for path in sorted(_SCCS.glob("*.yaml"))},
 }
 """The policy folder, by file name."""

@@ -49,6 +49,7 @@ def refused(**fields: Any) -> list[tuple[str, Any]]:
         {"allowedUnsafeSysctls": ["kernel.sem", "net.*"], "forbiddenSysctls": ["kernel.shm*"]},
         {"allowedUnsafeSysctls": ["a" * 253]},
         {"metadata": {"name": "a.b-c.0"}},
+        {"metadata": {"name": "a" * 253}},
     ],
     ids=str,
 )

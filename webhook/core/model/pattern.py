@@ -8,14 +8,20 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 Network = IPv4Network | IPv6Network
 
 
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")) + r"\Z", re.DOTALL)
-
-
 def glob(pattern: str, text: str) -> bool:
     """Tell whether a glob covers a text; `*` matches any run of characters, `/` and `.` included."""
-    return _compiled(pattern).match(text) is not None
+    if "*" not in pattern:
+        return pattern == text
+    first, *middle, last = pattern.split("*")
+    at, end = len(first), len(text) - len(last)
+    if at > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 def any_glob(patterns: Iterable[str], text: str) -> bool:
@@ -26,6 +32,19 @@ def any_glob(patterns: Iterable[str], text: str) -> bool:
 def host(text: str) -> str:
     """Return a host name as it is compared: lower case, without the trailing dot."""
     return text.strip().lower().rstrip(".")
+
+
+@lru_cache(maxsize=65536)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def is_all(pattern: str, text: str) -> bool:
+    """Tell whether a regular expression of a policy matches a whole text.
+
+    `re` itself remembers a few hundred expressions only, and tenants may have more of them.
+    """
+    return _compiled(pattern).fullmatch(text) is not None
 
 
 def covers_host(pattern: str, name: str) -> bool:

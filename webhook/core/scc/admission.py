@@ -8,7 +8,6 @@ clients retry by themselves.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Literal, cast
 
 from webhook.core.model.fieldpath import FieldPath
@@ -101,21 +100,21 @@ def judge(question: Question, sccs: Sequence[Constraint]) -> Verdict:
     if (problem := _unready(question)) is not None:
         return problem
     found = cast(Namespace, question.found)
-    completed = _completed(candidates, namespace_values(found.annotations))
-    if isinstance(completed, str):
+    values = namespace_values(found.annotations)
+    if unfit := _incomplete(candidates, values):
         return Verdict(
             pod,
             undecided=True,
-            message=f'namespace "{question.namespace}": {completed}. Fix: have an administrator '
+            message=f'namespace "{question.namespace}": {unfit}. Fix: have an administrator '
             "correct the annotation",
         )
     if question.mode == "validate" and hint:
-        completed = tuple(sorted(completed, key=lambda scc: scc.name != hint))
+        candidates = tuple(sorted(candidates, key=lambda scc: scc.name != hint))
     who = _Identities(question)
-    choice = choose(pod, completed, who, _ACCEPT[question.mode])
+    choice = choose(pod, candidates, values, who, _ACCEPT[question.mode])
     if choice.scc is None:
-        return _denied(question, choice, completed, who)
-    return _admitted(question, choice, completed, who, hint)
+        return _denied(question, choice, candidates, values, who)
+    return _admitted(question, choice, candidates, values, who, hint)
 
 
 def _no_candidate(pod: Pod, required: str, sccs: Sequence[Constraint]) -> Verdict:
@@ -152,24 +151,20 @@ def _unready(question: Question) -> Verdict | None:
     return None
 
 
-@lru_cache(maxsize=4096)
-def _completed(
-    sccs: tuple[Constraint, ...], values: NamespaceValues
-) -> tuple[Constraint, ...] | str:
-    """Return the SCCs with the namespace's values, or why one of them cannot be completed.
+def _incomplete(sccs: tuple[Constraint, ...], values: NamespaceValues) -> str:
+    """Return why SCCs cannot be completed with the namespace's values; "" where all can.
 
     One that cannot refuses the pod, whoever may use it, as on OpenShift.
     """
+    if not values.errors:
+        return ""
     problems: dict[str, list[str]] = {}
-    completed = []
     for scc in sccs:
         try:
-            completed.append(complete(scc, values))
+            complete(scc, values)
         except RangeError as error:
             problems.setdefault(str(error), []).append(scc.name)
-    if problems:
-        return "; ".join(f"{text} (needed by {', '.join(who)})" for text, who in problems.items())
-    return tuple(completed)
+    return "; ".join(f"{text} (needed by {', '.join(who)})" for text, who in problems.items())
 
 
 class _Identities:
@@ -209,12 +204,17 @@ def _listed(user: User, scc: Constraint) -> bool:
 
 
 def _admitted(
-    question: Question, choice: Choice, sccs: tuple[Constraint, ...], who: _Identities, hint: str
+    question: Question,
+    choice: Choice,
+    sccs: tuple[Constraint, ...],
+    values: NamespaceValues,
+    who: _Identities,
+    hint: str,
 ) -> Verdict:
     chosen, subject = cast(Constraint, choice.scc), cast(str, choice.subject)
     pod = choice.pod
     if question.mode == "create":
-        audit = wording.audit(choice, _runner_up(question.pod, choice, sccs, who))
+        audit = wording.audit(choice, _runner_up(question.pod, choice, sccs, values, who))
     else:
         audit = {"chosen": chosen.name}
         if question.mode == "validate" and hint and hint != chosen.name:
@@ -234,14 +234,22 @@ def _admitted(
 
 
 def _runner_up(
-    pod: Pod, choice: Choice, sccs: tuple[Constraint, ...], who: _Identities
+    pod: Pod,
+    choice: Choice,
+    sccs: tuple[Constraint, ...],
+    values: NamespaceValues,
+    who: _Identities,
 ) -> Constraint | None:
     after = sccs[len(choice.attempts) + 1 :]
-    return next((scc for scc in after if who(scc) and admits(pod, scc)), None)
+    return next((scc for scc in after if who(scc) and admits(pod, complete(scc, values))), None)
 
 
 def _denied(
-    question: Question, choice: Choice, sccs: tuple[Constraint, ...], who: _Identities
+    question: Question,
+    choice: Choice,
+    sccs: tuple[Constraint, ...],
+    values: NamespaceValues,
+    who: _Identities,
 ) -> Verdict:
     by_name = {scc.name: scc for scc in sccs}
     told = wording.findings(choice.attempts, who.account, list(by_name))
@@ -253,7 +261,7 @@ def _denied(
             choice.attempts,
             told,
             who.barred,
-            lambda name: admits(question.pod, by_name[name]),
+            lambda name: admits(question.pod, complete(by_name[name], values)),
         ),
         findings=told,
         attempts=choice.attempts,

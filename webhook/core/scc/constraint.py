@@ -183,6 +183,11 @@ class NamespaceValues:
     groups: tuple[Range, ...] | RangeError
     level: str | RangeError
 
+    @property
+    def errors(self) -> bool:
+        """Whether one of them is missing."""
+        return any(isinstance(item, RangeError) for item in (self.uids, self.groups, self.level))
+
 
 @lru_cache(maxsize=8192)
 def _values(uids: str | None, groups: str | None, mcs: str | None) -> NamespaceValues:

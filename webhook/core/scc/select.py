@@ -8,7 +8,7 @@ from webhook.core.model.equality import equal
 from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import UNSET, Attempt, Finding, shown
 from webhook.core.model.objects import Json, Pod
-from webhook.core.scc.constraint import Constraint
+from webhook.core.scc.constraint import Constraint, NamespaceValues, complete
 from webhook.core.scc.evaluate import fill, objections
 
 Subject = Literal["serviceaccount", "user"]
@@ -48,12 +48,16 @@ def nothing(before: Pod, after: Pod) -> bool:
     return equal(before, after)
 
 
-def choose(pod: Pod, sccs: Sequence[Constraint], who: Who, accept: Accept) -> Choice:
+def choose(
+    pod: Pod, sccs: Sequence[Constraint], values: NamespaceValues, who: Who, accept: Accept
+) -> Choice:
     """Walk SCCs in order and return the first that is usable, admits the pod and may do so.
 
     Args:
         pod: the pod as sent.
-        sccs: the candidates in order, completed for the pod's namespace.
+        sccs: the candidates in order.
+        values: what the pod's namespace completes them with. Only those that are tried are
+            completed: it takes as long as judging the pod.
         who: through whom an SCC is usable, or None.
         accept: whether the request may turn the first pod into the second.
     """
@@ -63,14 +67,15 @@ def choose(pod: Pod, sccs: Sequence[Constraint], who: Who, accept: Accept) -> Ch
         if subject is None:
             attempts.append(Attempt(scc.name))
             continue
-        filled = fill(pod, scc)
-        findings = tuple(objections(filled, scc))
+        full = complete(scc, values)
+        filled = fill(pod, full)
+        findings = tuple(objections(filled, full))
         if findings:
-            attempts.append(Attempt(scc.name, subject, findings))
+            attempts.append(Attempt(full.name, subject, findings))
         elif accept(pod, filled):
-            return Choice(scc, filled, subject, tuple(attempts))
+            return Choice(full, filled, subject, tuple(attempts))
         else:
-            attempts.append(Attempt(scc.name, subject, changes=_changes(pod, filled, scc)))
+            attempts.append(Attempt(full.name, subject, changes=_changes(pod, filled, full)))
     return Choice(None, pod, None, tuple(attempts))
 
 

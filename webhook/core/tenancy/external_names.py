@@ -9,7 +9,7 @@ def granted(case: Case) -> str:
     """Return the names that may be used, in words."""
     names = case.tenant.allow.external_names if case.tenant else ()
     own = f"SERVICE.{case.request.namespace}.svc.{host(case.platform.cluster.domain)}"
-    return ", ".join((*names, own))
+    return f"{', '.join(names)} outside the cluster, {own}" if names else own
 
 
 def objection(name: str, case: Case) -> str:

@@ -182,7 +182,7 @@ def leads_inside(name: str, case: Case) -> str:
     if _in_cluster(name, case) is not None:
         return "" if is_own_service(name, case) else "points into another namespace"
     if len(parts) == 1:
-        return "is a short name, which the cluster's DNS completes"
+        return "is a short name that the cluster's DNS completes"
     if len(parts) == 2 and not case.is_own(parts[1]) and case.world.namespace(parts[1]):
         return "is short for a Service of another namespace"
     return ""

@@ -38,8 +38,13 @@ def is_local(name: str, case: Case) -> bool:
 
 
 def is_of_others(name: str, case: Case) -> bool:
-    """Tell whether a host outside the cluster is the platform's, or another tenant's by grant or use."""
-    if case.tenant is None or is_local(name, case) or not objection(name, case):
+    """Tell whether a host outside the cluster is the platform's, or another tenant's by grant or use.
+
+    `*` alone is nobody's: it stands for whatever the gateway is there for.
+    """
+    if case.tenant is None or name == EVERYWHERE or is_local(name, case):
+        return False
+    if case.tenant.allow.hostnames is not None and not objection(name, case):
         return False
     name = host(name)
     if case.registry.hosts.owners(name) - {case.tenant.name}:

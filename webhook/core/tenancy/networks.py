@@ -47,6 +47,11 @@ def exposed(
     return tuple(dict.fromkeys(part for part in shared if not is_covered(part, exceptions)))
 
 
+def usable(granted: tuple[str, ...]) -> str:
+    """Return what may be used of granted addresses, in words."""
+    return f"{', '.join(granted)}, outside the cluster's own networks" if granted else "none"
+
+
 def objection(address: str, granted: tuple[str, ...], platform: Platform) -> str:
     """Return why an address may not be used, as the end of a sentence; "" where it may.
 

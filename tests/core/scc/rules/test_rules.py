@@ -142,6 +142,27 @@ def test_a_refusal_shows_the_value_that_stands_at_its_path(case: Case) -> None:
         assert finding.observed == seen(filled, finding.path)
 
 
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.refuses and case.rule in TELLS_A_PART], ids=str
+)
+def test_a_refusal_that_shows_a_part_shows_one_that_is_there(case: Case) -> None:
+    filled = fill(case.pod, case.constraint) if case.filled else case.pod
+    for finding in objections(filled, case.constraint):
+        whole = seen(filled, finding.path)
+        match case.rule, finding.observed:
+            case "seccomp", str(profile):
+                types = {"runtime/default": "RuntimeDefault", "unconfined": "Unconfined"}
+                kind, _, name = profile.partition("/")
+                local = {"type": "Localhost", "localhostProfile": name}
+                assert whole in (profile, {"type": types.get(profile)}, local), kind
+            case "capabilities", str(capability):
+                assert capability in whole
+            case "volumes", str(kind):
+                assert whole == kind or kind in whole
+            case _, observed:
+                assert observed in (UNSET, whole, [])
+
+
 @pytest.mark.parametrize("case", [case for case in CASES if not case.refuses], ids=str)
 def test_filling_twice_is_filling_once(case: Case) -> None:
     filled = fill(case.pod, case.constraint)

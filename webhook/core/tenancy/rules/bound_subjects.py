@@ -55,7 +55,9 @@ def _is_own(subject: Subject, case: Case) -> bool:
 
 def _word(subject: Subject) -> str:
     words = {"User": "User", "Group": "Group", "ServiceAccount": "Service account"}
-    return f"{words.get(subject.kind, 'Subject')} {str(subject) if subject.name else 'without a name'}"
+    return (
+        f"{words.get(subject.kind, 'Subject')} {str(subject) if subject.name else 'without a name'}"
+    )
 
 
 def _bindable(tenant: Tenant, case: Case) -> str:

@@ -92,7 +92,7 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
                 observed=list(rule.verbs),
                 allowed=_VERBS,
                 fix="list the verbs that your app needs",
-                why='"*" grants verbs that are yet to be invented too',
+                why='"*" grants every verb, those of the future too',
                 action="warn",
             )
 

@@ -12,7 +12,7 @@ from webhook.core.model.finding import Finding
 from webhook.core.model.pattern import network
 from webhook.core.model.world import labels
 from webhook.core.tenancy import external_names
-from webhook.core.tenancy.networks import objection
+from webhook.core.tenancy.networks import objection, usable
 from webhook.core.tenancy.rule import Case, Intercept, Rule, items, mapping, text
 
 _SERVICE = "kubernetes.io/service-name"
@@ -73,7 +73,7 @@ def _address(path: FieldPath, item: Any, service: str, case: Case) -> Iterator[F
         yield Finding(
             path=path,
             observed=item,
-            allowed=", ".join(granted) or "none",
+            allowed=usable(granted),
             fix="use a Service with a selector, or ask the platform team for this address",
             why=f"Endpoint address {address} {why}",
             element=f"{service} {network(address) or address}",

@@ -11,7 +11,7 @@ from typing import Any
 from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import Finding
 from webhook.core.model.pattern import network
-from webhook.core.tenancy.networks import objection
+from webhook.core.tenancy.networks import objection, usable
 from webhook.core.tenancy.rule import Case, Intercept, Rule, items, mapping, text
 
 
@@ -29,7 +29,7 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
                 yield Finding(
                     path=FieldPath(("spec", "externalIPs", index)),
                     observed=item,
-                    allowed=", ".join(granted) or "none",
+                    allowed=usable(granted),
                     fix="drop it, or ask the platform team for an address",
                     why=f"External IP {address} {why}",
                     element=str(network(address) or address),

@@ -130,8 +130,8 @@ _KINDS = (
     Kind(
         ("*/auth-url", "*/mirror-target"),
         _calls,
-        allowed="hosts outside the cluster, and Services of your own namespaces in full",
-        fix="write SERVICE.NAMESPACE.svc with the cluster's domain for one of your own, or a public host",
+        allowed="hosts outside the cluster, and Services of your own namespaces",
+        fix="call a host outside the cluster, or a Service of your own by its full name",
     ),
     Kind(
         ("*/*-secret", "*/*-configmap", "*/auth-proxy-set-headers"),

@@ -4,7 +4,7 @@ The class stands in a field, and before that there was an annotation, which cont
 both have to be granted. An Ingress without class is given the tenant's default.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from webhook.core.model.fieldpath import FieldPath
@@ -40,9 +40,7 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
                 path=path,
                 observed=name,
                 allowed=allowed,
-                fix="name one of these; where you have named none, the cluster's default was filled in"
-                if path == _PATH
-                else f"drop the annotation and set {_PATH}",
+                fix=_fix(path, classes.names),
                 why=f"Ingress class {name} is not available to {owner}",
             )
     if not given:
@@ -50,9 +48,17 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
             path=_PATH,
             observed=UNSET,
             allowed=allowed,
-            fix="name one of these",
+            fix="name one of these, or ask the platform team",
             why=f"An Ingress without class goes to any controller, and {owner} may not use all",
         )
+
+
+def _fix(path: FieldPath, names: Collection[str]) -> str:
+    if not names:
+        return "ask the platform team for an Ingress class"
+    if path != _PATH:
+        return f"drop the annotation and set {_PATH}"
+    return "name one of these; where you have named none, the cluster's default was filled in"
 
 
 def _given(value: Any) -> list[tuple[FieldPath, Any]]:

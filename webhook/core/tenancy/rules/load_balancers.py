@@ -92,12 +92,13 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
 def _class(path: FieldPath, name: str, kind: str, tenant: Tenant) -> Iterator[Finding]:
     classes = tenant.allow.load_balancer_classes
     if name not in classes:
+        what = "Load balancer class" if path[0] == "spec" else "Address pool"
         yield Finding(
             path=path,
             observed=name,
             allowed=", ".join((*classes, "not set")),
             fix=f"leave it out to get the cluster's default, {_ASK}",
-            why=f"Load balancer class or address pool {name} is not available to {tenant.name}",
+            why=f"{what} {name} is not available to {tenant.name}",
             element=f"{kind} {name}",
         )
 

@@ -4,14 +4,13 @@ Pod security levels, opt-outs of webhooks, mesh injection and uid ranges are rea
 Beside those, the tenant's file says which keys it may use and which it has to.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import UNSET, Finding
 from webhook.core.model.marks import CONFIRM_DELETE, PROTECTED_NAMESPACE_KEYS, REQUESTER, TENANT
-from webhook.core.model.pattern import any_glob
+from webhook.core.model.pattern import any_glob, is_all
 from webhook.core.model.world import annotations, labels
 from webhook.core.tenancy.namespaces import WITH_SUBRESOURCES, chosen_tenant, name_of
 from webhook.core.tenancy.rule import Case, Intercept, Rule
@@ -101,7 +100,7 @@ def _unfit(path: FieldPath, keys: Keys, after: Mapping[str, Any], case: Case) ->
         )
     for key, pattern in keys.required.items():
         text = after.get(key, UNSET)
-        if not (isinstance(text, str) and re.fullmatch(pattern, text)):
+        if not (isinstance(text, str) and is_all(pattern, text)):
             yield Finding(
                 path=path / key,
                 observed=text,

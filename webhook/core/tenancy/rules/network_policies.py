@@ -104,8 +104,8 @@ def _everybody(opening: Opening) -> Finding:
             path=opening.path,
             observed=UNSET,
             allowed="pods, namespaces or networks by name",
-            fix="say under from who may connect",
-            why="An ingress rule without from lets everybody in, other tenants included",
+            fix='say under "from" who may connect',
+            why='An ingress rule without "from" lets everybody in, other tenants included',
             action="warn",
             element=opening.element,
         )
@@ -113,8 +113,8 @@ def _everybody(opening: Opening) -> Finding:
         path=opening.path,
         observed=UNSET,
         allowed="pods, namespaces or networks by name",
-        fix="say under to what your pods have to reach; for DNS that is namespace kube-system, port 53",
-        why="An egress rule without to reaches everything: nodes, other tenants, the cloud's metadata",
+        fix='say under "to" what your pods have to reach; for DNS that is kube-system, port 53',
+        why='An egress rule without "to" reaches everything, from nodes to other tenants',
         element=opening.element,
     )
 
@@ -128,8 +128,8 @@ def _block(opening: Opening, block: Mapping[str, Any], case: Case) -> Iterator[F
             yield Finding(
                 path=path,
                 observed=cidr,
-                allowed=f"networks without {included}",
-                fix=f"add {included} under except",
+                allowed=f"{cidr} except {included}",
+                fix="add these under except",
                 why=f"Ingress from {cidr} lets pods of every tenant in",
                 action="warn",
                 element=opening.element,
@@ -149,9 +149,9 @@ def _block(opening: Opening, block: Mapping[str, Any], case: Case) -> Iterator[F
         yield Finding(
             path=path,
             observed=cidr,
-            allowed=f"networks without {included}",
-            fix=f"add {included} under except",
-            why=f"Egress to {cidr} includes {included}",
+            allowed=f"{cidr} except {included}",
+            fix="add these under except",
+            why=f"Egress to {cidr} includes networks of the platform",
             element=opening.element,
         )
 

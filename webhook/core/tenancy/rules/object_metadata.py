@@ -4,13 +4,12 @@ Controllers act on keys, and accounts are settled by them. Templates count, as w
 their keys. Keys that Kubernetes and kubectl write by themselves are nobody's fault.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from webhook.core.model.finding import UNSET, Finding
 from webhook.core.model.marks import in_domain
-from webhook.core.model.pattern import any_glob
+from webhook.core.model.pattern import any_glob, is_all
 from webhook.core.tenancy.metadata import Metadata, of_pods, of_templates, own
 from webhook.core.tenancy.namespaces import is_namespace, is_review
 from webhook.core.tenancy.pods import is_pod
@@ -114,7 +113,7 @@ def _missing(metadata: Metadata, part: str, keys: Keys) -> Iterator[Finding]:
     path, found = metadata
     for key, pattern in keys.required.items():
         text = mapping(found.get(part)).get(key, UNSET)
-        if not (isinstance(text, str) and re.fullmatch(pattern, text)):
+        if not (isinstance(text, str) and is_all(pattern, text)):
             word = part.removesuffix("s")
             yield Finding(
                 path=path / part / key,

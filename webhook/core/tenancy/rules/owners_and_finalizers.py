@@ -17,7 +17,23 @@ from webhook.core.tenancy.rule import Case, Intercept, Rule, items, mapping, tex
 
 _OWNERS = FieldPath(("metadata", "ownerReferences"))
 _FINALIZERS = FieldPath(("metadata", "finalizers"))
-_NEVER_A_TENANTS = frozenset({"ResourceQuota", "LimitRange"})
+_NEVER_A_TENANTS = frozenset({("", "ResourceQuota"), ("", "LimitRange")})
+_LOOKED_UP = frozenset(
+    {
+        ("", "ConfigMap"),
+        ("", "Service"),
+        ("", "ServiceAccount"),
+        ("apps", "DaemonSet"),
+        ("apps", "Deployment"),
+        ("apps", "StatefulSet"),
+        ("networking.k8s.io", "NetworkPolicy"),
+        ("rbac.authorization.k8s.io", "Role"),
+        ("rbac.authorization.k8s.io", "RoleBinding"),
+    }
+)
+"""Kinds that the platform may keep under names that are not reserved. Others are not looked up: the
+engine cannot be allowed to read everything."""
+
 _PROVISIONED = (
     "configmaps",
     "limitranges",
@@ -45,10 +61,10 @@ class _Owner(NamedTuple):
 
 
 def reads(case: Case) -> Iterator[Ref]:
-    """Look up new owners, to see whether they are the platform's."""
+    """Look up new owners of some kinds, to see whether they are the platform's."""
     if not is_namespace(case.request):
         for _, owner in _new_owners(case.request.object, case):
-            if not is_cluster_wide(owner.group, owner.kind):
+            if (owner.group, owner.kind) in _LOOKED_UP:
                 yield _ref(owner, case)
 
 
@@ -67,7 +83,7 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
                     observed=str(owner),
                     allowed="objects of your own in the same namespace",
                     fix="remove the ownerReference",
-                    why=f"ownerReference to {owner} is not allowed: it belongs to the platform",
+                    why=f"ownerReference to {owner} is not allowed, as that name or uid is the platform's",
                 )
     yield from _finalizers(value, case)
 
@@ -101,11 +117,10 @@ def _is_platforms(owner: _Owner, case: Case) -> bool:
             f"{owner.group}/{owner.kind}" in case.platform.tenant_cluster_kinds
             or (owner.kind == "Namespace" and case.is_own(owner.name))
         )
-    if (owner.kind in _NEVER_A_TENANTS and not owner.group) or (
-        prefix and owner.name.startswith(prefix)
-    ):
+    kind = owner.group, owner.kind
+    if kind in _NEVER_A_TENANTS or (prefix and owner.name.startswith(prefix)):
         return True
-    if case.is_managed(case.world.get(_ref(owner, case))):
+    if kind in _LOOKED_UP and case.is_managed(case.world.get(_ref(owner, case))):
         return True
     return bool(owner.uid) and any(
         mapping(mapping(found).get("metadata")).get("uid") == owner.uid

@@ -26,20 +26,24 @@ _CONTROLLERS = {
 
 def check(value: Any, case: Case) -> Iterator[Finding]:
     """Refuse to change or delete what Kubernetes puts into every namespace, as it is stored."""
+    finding = _published(case)
+    if finding and not (is_unchanged(case) or goes_with_namespace(case)):
+        yield finding
+
+
+def _published(case: Case) -> Finding | None:
     request, old = case.request, case.request.old_object
-    if is_unchanged(case) or goes_with_namespace(case):
-        return
     name = text(mapping(mapping(old).get("metadata")).get("name")) or request.name
     if request.resource == "configmaps" and name == _CA_BUNDLE:
-        yield Finding(
+        return Finding(
             path=_NAME,
             observed=name,
             allowed="ConfigMaps of your own",
             fix="mount your own bundle under another name",
             why=f"{_CA_BUNDLE} is published by Kubernetes",
         )
-    elif (request.resource, request.operation, name) == ("serviceaccounts", "DELETE", "default"):
-        yield Finding(
+    if (request.resource, request.operation, name) == ("serviceaccounts", "DELETE", "default"):
+        return Finding(
             path=_NAME,
             observed=name,
             allowed="service accounts of your own",
@@ -47,16 +51,17 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
             why="Kubernetes makes the service account default anew, and the tokens of running pods fail",
             action="warn",
         )
-    elif request.resource in _CONTROLLERS:
+    if request.resource in _CONTROLLERS:
         key, controllers = _CONTROLLERS[request.resource]
         if (controller := labels(old).get(key)) in controllers:
-            yield Finding(
+            return Finding(
                 path=FieldPath(("metadata", "labels", key)),
                 observed=controller,
                 allowed=f"{request.kind} objects without this label",
                 fix="change the selector of the Service instead",
                 why=f"{request.kind} {name} is computed by Kubernetes from a Service",
             )
+    return None
 
 
 RULE = Rule(

@@ -67,8 +67,10 @@ def _audiences(value: Any, case: Case) -> Iterator[Finding]:
     own = case.platform.cluster.token_audiences
     granted = case.tenant.allow.token_audiences if case.tenant else None
     allowed = own if granted is None else frozenset(granted)
-    told = "none (cluster default)" if granted is None else ", ".join(sorted(allowed)) or "none"
-    path, tenant = FieldPath(("spec", "audiences")), case.tenant.name if case.tenant else "you"
+    told = ", ".join(sorted(allowed)) or "none"
+    if granted is None:
+        told = f"the cluster's own ({told})"
+    path, tenant = FieldPath(("spec", "audiences")), case.tenant.name if case.tenant else "unknown"
     asked = items(value)
     if not asked and own.isdisjoint(allowed):
         yield Finding(
@@ -76,7 +78,7 @@ def _audiences(value: Any, case: Case) -> Iterator[Finding]:
             observed=[],
             allowed=told,
             fix="ask for one of these audiences, or ask the platform team to grant the API server's",
-            why=f"Tokens for the API server aren't allowed for {tenant}",
+            why=f"Tokens for the API server aren't allowed for tenant {tenant}",
         )
     for index, audience in enumerate(asked):
         if not (isinstance(audience, str) and audience in allowed):
@@ -85,7 +87,7 @@ def _audiences(value: Any, case: Case) -> Iterator[Finding]:
                 observed=audience,
                 allowed=told,
                 fix="drop the audience, or ask the platform team to grant it",
-                why=f"Tokens with this audience aren't allowed for {tenant}",
+                why=f"Tokens with this audience aren't allowed for tenant {tenant}",
             )
 
 
