@@ -13,6 +13,7 @@ from webhook.core.model.objects import JsonObject, Pod
 from webhook.core.model.request import Facts, Grants, Namespace, NoAccess, Request, User
 from webhook.core.model.review import read_review
 from webhook.core.model.world import NoWorld, Ref, World
+from webhook.core.policyset import parse_policies
 from webhook.server.gather import NotSynced, WouldBlock, gather
 
 READY = {UID_RANGE: "1000660000/10000", MCS: "s0:c26,c5"}
@@ -193,3 +194,65 @@ def test_nobody_is_asked_about_what_needs_no_grant():
     ask(Live(None), read(review(operation="DELETE")), wait=False, reviews=reviews)
 
     assert reviews.asked == []
+
+
+class TestTenants:
+    """Where there are tenants, nearly every request hangs on whose a namespace is."""
+
+    POLICIES = parse_policies(
+        {
+            "tenant.yaml": "apiVersion: tenantgate.io/v1\nkind: Tenant\nmetadata: {name: acme}\n"
+            "spec: {owners: [{kind: Group, name: acme-leads}]}\n"
+        }
+    )
+
+    def ask(self, cluster: Live, *, wait: bool, **request: Any) -> None:
+        config_map = {
+            "kind": {"version": "v1", "kind": "ConfigMap"},
+            "resource": {"version": "v1", "resource": "configmaps"},
+        }
+        asked = read(review({}, **{**config_map, **request}), "/validate")
+        gather(asked, self.POLICIES, cluster, wait=wait)
+
+    def test_a_namespace_that_is_known_is_not_read(self):
+        cluster = Live(Namespace("shop"))
+
+        self.ask(cluster, wait=False)
+
+        assert cluster.asked == []
+
+    def test_one_that_is_not_was_made_a_moment_ago_perhaps(self):
+        cluster = Live(None, Namespace("shop"))
+
+        with pytest.raises(WouldBlock):
+            self.ask(cluster, wait=False)
+        self.ask(cluster, wait=True)
+
+        assert cluster.asked == ["namespace shop"]
+
+    def test_so_was_that_of_a_service_account(self):
+        """Of which tenant it is hangs on its own namespace."""
+        cluster = Live(None)
+        groups = ["system:serviceaccounts", "system:serviceaccounts:depot"]
+        user = {"username": "system:serviceaccount:depot:default", "groups": groups}
+
+        self.ask(cluster, wait=True, userInfo=user)
+
+        assert sorted(cluster.asked) == ["namespace depot", "namespace shop"]
+
+    def test_a_namespace_that_is_only_being_made_is_not_looked_for(self):
+        cluster = Live(None)
+        kind = {"version": "v1", "kind": "Namespace"}
+
+        self.ask(
+            cluster, wait=False, kind=kind, resource={"version": "v1", "resource": "namespaces"}
+        )
+
+        assert cluster.asked == []
+
+    def test_before_the_caches_are_filled_nothing_can_be_told(self):
+        cluster = Live(Namespace("shop"))
+        cluster.tenancy_synced = False
+
+        with pytest.raises(NotSynced):
+            self.ask(cluster, wait=True)

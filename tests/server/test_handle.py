@@ -9,7 +9,7 @@ import jsonpatch
 import pytest
 
 from tests.server.parts import ADMITTED, REFUSED, Stand, Store, body, pod, review
-from webhook.cluster.client import ClusterError
+from webhook.cluster.client import ApiError, ClusterError
 from webhook.cluster.offline import OfflineCluster
 from webhook.core.model.request import Namespace
 from webhook.core.model.review import NotAReview
@@ -151,6 +151,22 @@ def test_a_silent_api_server_is_a_refusal_that_may_be_tried_again():
     assert response["status"]["code"] == 429
     assert response["status"]["details"]["retryAfterSeconds"] == 1
     assert "no answer in time" in response["status"]["message"]
+
+
+class Shut(Silent):
+    """A cluster that lets the webhook read nothing."""
+
+    def read_namespace(self, name: str) -> NoReturn:
+        raise ApiError(f'GET https://api/v1/namespaces/{name}: 403 cannot get "namespaces"', 403)
+
+
+def test_a_right_that_is_missing_is_told_and_not_tried_again():
+    response = answered(Stand(Shut([])), ADMITTED)
+
+    assert response["allowed"] is False
+    assert response["status"]["code"] == 500
+    assert "details" not in response["status"]
+    assert 'cannot get "namespaces"' in response["status"]["message"]
 
 
 class Filling(OfflineCluster):

@@ -160,7 +160,7 @@ def test_a_worker_that_hangs_is_not_ready(tmp_path: Path):
 
 @pytest.mark.parametrize("server", ["asgi", "gthread"])
 def test_a_new_certificate_is_served_without_a_restart(tmp_path: Path, server: str):
-    with serving(tmp_path, f"--server={server}") as webhook:
+    with serving(tmp_path, f"--server={server}", "--workers=1") as webhook:
         before = (webhook.certs / "tls.crt").read_text()
         with webhook.connect() as kept:
             issue(webhook.certs)

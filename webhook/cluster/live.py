@@ -5,6 +5,7 @@ from sys import intern
 from typing import Any, Protocol
 
 from webhook.cluster.client import Api, ApiError, ClusterError, path_of
+from webhook.cluster.wildcards import Wildcards
 from webhook.cluster.world import host_uses
 from webhook.core.model.marks import TENANT
 from webhook.core.model.objects import JsonObject
@@ -18,7 +19,7 @@ class HostIndex:
 
     def __init__(self) -> None:
         self._by_host: dict[str, dict[Ref, tuple[HostUse, ...]]] = {}
-        self._wildcards: dict[Ref, tuple[HostUse, ...]] = {}
+        self._wildcards = Wildcards()
 
     def sink(self, group: str, resource: str) -> "_Hosts":
         """Return where the objects of one resource go."""
@@ -28,23 +29,25 @@ class HostIndex:
         """Return every use of a host name by that very spelling."""
         return [use for uses in list(self._by_host.get(host, {}).values()) for use in uses]
 
-    def wildcards(self) -> Iterable[HostUse]:
-        """Return every use of a wildcard host name."""
-        return [use for uses in list(self._wildcards.values()) for use in uses]
+    def wildcards(self, host: str) -> Iterable[HostUse]:
+        """Return every use of a wildcard that covers a host name, or that a wildcard name covers."""
+        return self._wildcards.of(host)
 
     def put(self, ref: Ref, uses: Sequence[HostUse]) -> None:
         """Take the uses of an object."""
         for host in {use.host for use in uses}:
             of_host = tuple(use for use in uses if use.host == host)
             if host.startswith("*"):
-                self._wildcards[ref] = (*self._wildcards.get(ref, ()), *of_host)
+                self._wildcards.put(ref, host, of_host)
             else:
                 self._by_host.setdefault(intern(host), {})[ref] = of_host
 
     def drop(self, ref: Ref, hosts: Iterable[str]) -> None:
         """Forget the uses of an object."""
-        self._wildcards.pop(ref, None)
         for host in hosts:
+            if host.startswith("*"):
+                self._wildcards.drop(ref, host)
+                continue
             users = self._by_host.get(host, {})
             users.pop(ref, None)
             if not users:
@@ -221,9 +224,9 @@ class LiveWorld:
         """Return every use of a host name by that very spelling."""
         return self._hosts.of(host)
 
-    def wildcard_uses(self) -> Iterable[HostUse]:
-        """Return every use of a wildcard host name."""
-        return self._hosts.wildcards()
+    def wildcard_uses(self, host: str) -> Iterable[HostUse]:
+        """Return every use of a wildcard that covers a host name, or that a wildcard name covers."""
+        return self._hosts.wildcards(host)
 
     def get(self, ref: Ref) -> JsonObject | None:
         """Return an object that was read for this request.

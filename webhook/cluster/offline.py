@@ -178,7 +178,7 @@ class _AssumedWorld:
 
     def namespace(self, name: str) -> Namespace:
         """Return a namespace; every name exists."""
-        return self.described(name)[0]
+        return self.described(name)[0] if self._registry else self._cluster.namespace(name)
 
     def namespaces_of(self, tenant: str) -> Sequence[str]:
         """Return the described namespaces that carry a tenant's stamp, or would, sorted."""

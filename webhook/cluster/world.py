@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from webhook.cluster.wildcards import Wildcards
 from webhook.core.model.marks import MANAGED, TENANT
 from webhook.core.model.objects import Json, JsonObject
 from webhook.core.model.world import HostUse, Namespace, Ref, annotations, labels, plural
@@ -46,7 +47,7 @@ class OfflineWorld:
         self._namespaces: dict[str, Namespace] = {}
         self._tenants: dict[str, list[str]] = {}
         self._hosts: dict[str, list[HostUse]] = {}
-        self._wildcards: list[HostUse] = []
+        self._wildcards = Wildcards()
         self._managed: dict[tuple[str, str], list[JsonObject]] = {}
         for value in objects:
             if isinstance(value, Mapping):
@@ -63,11 +64,13 @@ class OfflineWorld:
             self._add_namespace(name, value, metadata)
         if labels(value).get(MANAGED) == "true":
             self._managed.setdefault((ref.resource, namespace), []).append(value)
-        for use in host_uses(value, ref):
-            if use.host.startswith("*"):
-                self._wildcards.append(use)
+        uses = list(host_uses(value, ref))
+        for host in dict.fromkeys(use.host for use in uses):
+            of_host = [use for use in uses if use.host == host]
+            if host.startswith("*"):
+                self._wildcards.put(ref, host, of_host)
             else:
-                self._hosts.setdefault(use.host, []).append(use)
+                self._hosts.setdefault(host, []).extend(of_host)
 
     def _add_namespace(self, name: str, value: JsonObject, metadata: JsonObject) -> None:
         status = value.get("status")
@@ -94,9 +97,9 @@ class OfflineWorld:
         """Return every use of a host name by that very spelling."""
         return self._hosts.get(host, ())
 
-    def wildcard_uses(self) -> Iterable[HostUse]:
-        """Return every use of a wildcard host name."""
-        return self._wildcards
+    def wildcard_uses(self, host: str) -> Iterable[HostUse]:
+        """Return every use of a wildcard that covers a host name, or that a wildcard name covers."""
+        return self._wildcards.of(host)
 
     def get(self, ref: Ref) -> JsonObject | None:
         """Return an object, None when no document describes it."""

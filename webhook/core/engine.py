@@ -88,7 +88,7 @@ def decide(request: Request, facts: Facts, policies: PolicySet) -> Decision:
         decision = _together(said, decision)
     if platform.enforcement != "deny":
         return replace(decision, object=request.object)
-    if decision.allowed and request.phase == "mutate" and decision.object is not request.object:
+    if judged is not request and decision.allowed and request.phase == "mutate":
         return replace(decision, patch=patch(request.object, decision.object))
     return decision
 

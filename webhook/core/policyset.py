@@ -98,8 +98,8 @@ def parse_policies(texts: Mapping[str, str]) -> PolicySet:
     """
     reader = _Reader()
     for file in sorted(texts):
-        for document in read(texts[file], file):
-            reader.take(document)
+        for number, document in enumerate(read(texts[file], file)):
+            reader.take(document, _Place(file, texts[file], number))
     if not reader.documents and not reader.problems:
         where = ", ".join(sorted(texts)) or "the given paths"
         reader.problems.append(Problem(where, 1, 1, "no policy in it; a set holds at least one"))
@@ -127,6 +127,23 @@ def digest(texts: Mapping[str, str]) -> str:
     return "sha256:" + state.hexdigest()[:16]
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A document that is read once more when somebody asks for a place in it.
+
+    What knows the places takes several times the memory of the document itself, and most tenants
+    are never asked for one.
+    """
+
+    file: str
+    text: str
+    number: int
+
+    def locate(self, path: FieldPath) -> tuple[int, int]:
+        """Return line and column, from 1, of the value at a path."""
+        return read(self.text, self.file)[self.number].locate(path)
+
+
 class _Reader:
     """What has been read so far, and what was wrong with it."""
 
@@ -138,13 +155,15 @@ class _Reader:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self.named: list[Named] = []
-        self._seen: dict[tuple[str, str], str] = {}
-        self._platform_at: tuple[FieldPath, Document] | None = None
-        self._tenants: dict[str, tuple[Tenant, FieldPath, Document]] = {}
+        self._seen: dict[tuple[str, str, str], str] = {}
+        self._place = _Place("", "", 0)
+        self._platform_at: tuple[FieldPath, _Place] | None = None
+        self._tenants: dict[str, tuple[Tenant, FieldPath, _Place]] = {}
 
-    def take(self, document: Document) -> None:
+    def take(self, document: Document, place: _Place) -> None:
         """Read one document, a `List` item by item."""
         self.documents += 1
+        self._place = place
         if document.error is not None:
             error = document.error
             self.problems.append(Problem(document.file, error.line, error.column, error.message))
@@ -169,8 +188,8 @@ class _Reader:
             (scc_document.API_VERSION, scc_document.KIND): lambda item: self._scc(
                 item, at, document
             ),
-            (platform.API_VERSION, platform.KIND): lambda item: self._platform(item, at, document),
-            (platform.API_VERSION, "Tenant"): lambda item: self._tenant(item, at, document),
+            (platform.API_VERSION, platform.KIND): lambda item: self._platform(item, at),
+            (platform.API_VERSION, "Tenant"): lambda item: self._tenant(item, at),
         }
         kind = (value.get("apiVersion"), value.get("kind"))
         metadata = value.get("metadata")
@@ -208,23 +227,23 @@ class _Reader:
             self._warn(document, FieldPath((*at, *oddity.path)), oddity.message)
         return mistakes
 
-    def _platform(self, value: dict[str, Any], at: FieldPath, document: Document) -> list[Mistake]:
+    def _platform(self, value: dict[str, Any], at: FieldPath) -> list[Mistake]:
         found, mistakes = read_platform(value)
         if found is not None:
             mistakes = self._rules(found.rules)
             if self.platform is not None:
                 return [Mistake(ROOT, "a second Platform; a set holds at most one")]
-            self.platform, self._platform_at = found, (at, document)
+            self.platform, self._platform_at = found, (at, self._place)
         return mistakes
 
-    def _tenant(self, value: dict[str, Any], at: FieldPath, document: Document) -> list[Mistake]:
+    def _tenant(self, value: dict[str, Any], at: FieldPath) -> list[Mistake]:
         from webhook.core.tenancy.tenant import Tenant  # few sets hold one
         from webhook.core.tenancy.tenant import mistakes as mistakes_in
 
         mistakes = mistakes_in(value)
         if not mistakes:
             found = Tenant.from_object(value)
-            self._tenants[found.name] = (found, at, document)
+            self._tenants[found.name] = (found, at, self._place)
         return mistakes
 
     def registry(self) -> Registry:
@@ -247,7 +266,7 @@ class _Reader:
             self._warn(document, at, text)
         self._odd_cluster(at, document)
 
-    def _odd_prefix(self, tenant: "Tenant", at: FieldPath, document: Document) -> None:
+    def _odd_prefix(self, tenant: "Tenant", at: FieldPath, document: _Place) -> None:
         prefix = tenant.namespaces.prefix
         for reserved in (self.platform or Platform()).reserved_prefixes:
             if prefix.startswith(reserved):
@@ -258,7 +277,7 @@ class _Reader:
                 )
                 self._warn(document, FieldPath((*at, *path)), text)
 
-    def _odd_cluster(self, at: FieldPath, document: Document) -> None:
+    def _odd_cluster(self, at: FieldPath, document: _Place) -> None:
         """Warn of networks that are not given, at the Platform or else at a tenant."""
         cluster = (self.platform or Platform()).cluster
         absent = [
@@ -315,11 +334,13 @@ class _Reader:
                 self._problem(document, FieldPath((*at, *problem.path)), str(problem))
         else:
             self.rbac.append(value)
+            self._name(value, at, document)
 
     def _name(self, value: dict[str, Any], at: FieldPath, document: Document) -> None:
         metadata = value.get("metadata")
         name = metadata.get("name") if isinstance(metadata, dict) else None
-        key = (str(value["kind"]), str(name))
+        namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
+        key = (str(value["kind"]), str(namespace or ""), str(name))
         where = f"{document.file}:{document.locate(at)[0]}"
         if name and key in self._seen:
             path = FieldPath((*at, "metadata", "name"))
@@ -328,8 +349,8 @@ class _Reader:
             )
         self._seen.setdefault(key, where)
 
-    def _problem(self, document: Document, path: FieldPath, message: str) -> None:
+    def _problem(self, document: Document | _Place, path: FieldPath, message: str) -> None:
         self.problems.append(Problem(document.file, *document.locate(path), message))
 
-    def _warn(self, document: Document, path: FieldPath, message: str) -> None:
+    def _warn(self, document: Document | _Place, path: FieldPath, message: str) -> None:
         self.warnings.append(Problem(document.file, *document.locate(path), message))

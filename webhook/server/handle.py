@@ -10,7 +10,7 @@ from typing import Protocol
 import orjson
 
 from webhook.cluster.access import AccessReviews
-from webhook.cluster.client import ClusterError
+from webhook.cluster.client import ApiError, ClusterError
 from webhook.core.engine import decide, not_evaluated, observed
 from webhook.core.model.finding import Decision
 from webhook.core.model.request import Request
@@ -109,7 +109,8 @@ class Handler:
             why = "this replica has not read the cluster's namespaces and grants yet"
             return self.undecided("gather", why, retry=True)
         except ClusterError as error:
-            return self.undecided("gather", str(error), retry=True)
+            lacks_right = isinstance(error, ApiError) and error.status == 403
+            return self.undecided("gather", str(error), retry=not lacks_right)
         except UnreadableObject as error:
             return self.undecided("read", str(error))
         except RecursionError:

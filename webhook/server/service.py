@@ -23,6 +23,9 @@ from webhook.server.health import Status, StatusFolder
 from webhook.settings import Settings
 from webhook.store import PolicyStore
 
+_ALLOCATIONS = 50_000
+"""Between two collections: a request's objects form no cycles, so hardly anything is found."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -102,6 +105,7 @@ class Service:
         if self._cluster.synced and not self._frozen:
             self._frozen = True
             gc.freeze()  # policies and caches stay: no collection need look at them again
+            gc.set_threshold(_ALLOCATIONS)
         before, problem = self._store.current, self._store.problem
         self._store.refresh()
         self._follow_tenancy()

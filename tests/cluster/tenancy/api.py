@@ -52,7 +52,7 @@ class Api:
         """Send one request; never raises for what the server says.
 
         Args:
-            user: whom to act as; the groups come with the name, unless given.
+            user: whom to act as, "" for nobody; the groups come with the name, unless given.
             method: of HTTP.
             path: with its query.
             body: an object, sent as JSON.
@@ -84,7 +84,8 @@ class Api:
             file = self._plane.folder / f"{abs(hash(key))}.pem"
             file.write_bytes(pair.certificate + pair.key)
             context = ssl.create_default_context(cafile=self._plane.ca)
-            context.load_cert_chain(file)
+            if user:
+                context.load_cert_chain(file)
             self._contexts[key] = context
         return self._contexts[key]
 

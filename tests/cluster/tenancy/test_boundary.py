@@ -75,6 +75,21 @@ class TestForeignNamespaces:
         assert api("bob", "POST", path, review).status == 201
 
 
+class TestNobody:
+    """Who has not said who it is; by a careless binding, RBAC lets it do everything, too."""
+
+    @pytest.mark.parametrize("what", ["create a config map", "pod: delete", "pod: exec"])
+    @pytest.mark.parametrize("namespace", ["acme-web", "sandbox", "kube-system"])
+    def test_writes_nothing(self, api, world, namespace, what):
+        refused(EVERY[what].by("", api, namespace), "T-ID-1")
+
+    def test_does_not_even_ask(self, api, world):
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        spec = {"resourceAttributes": {"verb": "get", "resource": "pods"}}
+
+        refused(api("", "POST", path, {"spec": spec}), "T-ID-1")
+
+
 MANAGED_OBJECTS: dict[str, tuple[Attempt, str]] = {
     **{
         f"pod: {what}": (each, "T-OBJ-1" if what in ("label", "resize") else "T-WL-9")

@@ -1,15 +1,20 @@
 """While no replica answers, tenants wait and the cluster lives: nothing that it needs is asked for."""
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
 
+from tests.cluster.certificates import new_key
 from tests.cluster.cluster import ADMIN, Cluster, controller, service_account
 from tests.cluster.objects import deployment, pod
 from tests.cluster.process import eventually
 from tests.cluster.tenancy.api import Answer, Api
-from tests.cluster.tenancy.world import World
+from tests.cluster.tenancy.world import World, bound
 from tests.cluster.tenantgate import IDENTITY, Tenantgate
 
 CORE = "/api/v1/namespaces/{}"
@@ -23,8 +28,8 @@ def _down(cluster: Cluster, tenantgate: Tenantgate, world: World) -> Iterator[No
     api = Api(cluster)
     done(api(NODE, "POST", "/api/v1/nodes", {"metadata": {"name": "node-1"}}))
     path = CORE.format(world.web)
-    scheduled = {**pod("scheduled"), "metadata": {"name": "scheduled"}}
-    done(api(ADMIN, "POST", f"{path}/pods", scheduled))
+    done(api(ADMIN, "POST", f"{path}/pods", pod("scheduled")))
+    cluster.create(bound("system:node-bootstrapper", ["system:bootstrap:abcdef"]))
     tenantgate.kill()
     yield
     tenantgate.start()
@@ -44,6 +49,24 @@ def waits(answer: Answer, entry: str) -> None:
 
 def lease(name: str) -> Any:
     return {"metadata": {"name": name}, "spec": {"holderIdentity": "me"}}
+
+
+def asked(node: str, name: str) -> Any:
+    """Return what a kubelet sends to have its client certificate signed."""
+    parts = [
+        x509.NameAttribute(NameOID.ORGANIZATION_NAME, "system:nodes"),
+        x509.NameAttribute(NameOID.COMMON_NAME, node),
+    ]
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(parts))
+    request = builder.sign(new_key(), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return {
+        "metadata": {"name": name},
+        "spec": {
+            "request": base64.b64encode(request).decode(),
+            "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
+            "usages": ["digital signature", "client auth"],
+        },
+    }
 
 
 class TestTenants:
@@ -183,8 +206,8 @@ class TestControlPlane:
         path = f"/apis/discovery.k8s.io/v1/namespaces/{world.web}/endpointslices"
         slices = controller("endpointslice-controller")
 
-        done(api(slices, "POST", path, body))
-        done(api(slices, "PATCH", f"{path}/web-1", {"endpoints": []}, "merge patch"))
+        made = done(api(slices, "POST", path, body))
+        done(api(slices, "PUT", f"{path}/web-1", {**made, "endpoints": []}))
 
     def test_but_makes_nothing_that_a_tenant_wants_of_it(self, api, world):
         """Pods of a Deployment and claims of a StatefulSet wait, or they would go unjudged."""
@@ -226,8 +249,12 @@ class TestNodes:
         done(api(NODE, "PATCH", "/api/v1/nodes/node-1", label, "merge patch"))
 
     def test_join(self, api):
-        """By themselves, or first by a bootstrap token."""
+        """With a certificate that a bootstrap token asks for, and that they renew by themselves."""
         node = "system:node:node-9"
+        path = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+        joining = ["system:bootstrappers"]
+        done(api("system:bootstrap:abcdef", "POST", path, asked(node, "join"), groups=joining))
+        done(api(node, "POST", path, asked(node, "renew")))
         done(api(node, "POST", "/api/v1/nodes", {"metadata": {"name": "node-9"}}))
         drivers = {"metadata": {"name": "node-9"}, "spec": {"drivers": []}}
         done(api(node, "POST", "/apis/storage.k8s.io/v1/csinodes", drivers))

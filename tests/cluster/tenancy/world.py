@@ -131,7 +131,7 @@ def furnish(cluster: Cluster) -> World:
             "metadata": {"name": "test:anything"},
             "rules": [{"apiGroups": list(_EVERY_GROUP), "resources": ["*"], "verbs": ["*"]}],
         },
-        _bound("test:anything", [*PEOPLE, DEPLOYER, *_accounts(world)]),
+        bound("test:anything", [*PEOPLE, "system:anonymous", DEPLOYER, *_accounts(world)]),
     )
     cluster.create(*cluster.furnished(world.engine, {}, {})[1:])
     for namespace in (world.app, world.unowned, world.platform, world.engine, "kube-system"):
@@ -156,7 +156,8 @@ def _accounts(world: World) -> Sequence[str]:
     return [service_account(name, "default") for name in (world.web, world.app)]
 
 
-def _bound(role: str, users: Sequence[str]) -> Object:
+def bound(role: str, users: Sequence[str]) -> Object:
+    """Return the binding of a ClusterRole to users, everywhere."""
     group = "rbac.authorization.k8s.io"
     return {
         "apiVersion": f"{group}/v1",

@@ -55,6 +55,26 @@ class Scalar(Schema):
 
 
 @dataclass(frozen=True, slots=True)
+class Integer(Schema):
+    """A whole number of so many bits, as Go reads it."""
+
+    bits: int = 64
+
+    def mistakes(self, value: Any, path: FieldPath = ROOT) -> Iterator[Mistake]:
+        """Yield a mistake for another type, or for a number that does not fit."""
+        limit = 2 ** (self.bits - 1)
+        if type(value) is not int:
+            yield _mistake(path, value, "a whole number")
+        elif not -limit <= value < limit:
+            yield _mistake(path, value, f"a whole number of {self.bits} bits")
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the type, and its bounds."""
+        limit = 2 ** (self.bits - 1)
+        return {"type": ["integer", "null"], "minimum": -limit, "maximum": limit - 1}
+
+
+@dataclass(frozen=True, slots=True)
 class StringOrInteger(Schema):
     """A value that Kubernetes spells either way: a quantity, a port."""
 
@@ -167,12 +187,13 @@ class Object(Schema):
 
 STRING = Scalar(str)
 BOOLEAN = Scalar(bool)
-INTEGER = Scalar(int)
+INTEGER = Integer()
+INTEGER_32 = Integer(32)
 STRINGS = ListOf(STRING)
 STRING_OR_INTEGER = StringOrInteger()
 ANYTHING = Anything()
-_TYPES = {str: "string", bool: "boolean", int: "integer"}
-_NAMES = {str: "a string", bool: "true or false", int: "a whole number"}
+_TYPES = {str: "string", bool: "boolean"}
+_NAMES = {str: "a string", bool: "true or false"}
 
 METADATA = Object(
     {"name": STRING, "labels": MapOf(STRING), "annotations": MapOf(STRING)},

@@ -55,8 +55,8 @@ class World(Protocol):
         """Return every use of a host name, lower case, by that very spelling."""
         ...
 
-    def wildcard_uses(self) -> Iterable[HostUse]:
-        """Return every use of a wildcard host name."""
+    def wildcard_uses(self, host: str) -> Iterable[HostUse]:
+        """Return every use of a wildcard that covers a host name, or that a wildcard name covers."""
         ...
 
     def get(self, ref: Ref) -> JsonObject | None:
@@ -83,7 +83,7 @@ class NoWorld:
         """Return none."""
         return ()
 
-    def wildcard_uses(self) -> Iterable[HostUse]:
+    def wildcard_uses(self, host: str) -> Iterable[HostUse]:
         """Return none."""
         return ()
 

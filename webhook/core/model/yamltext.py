@@ -7,6 +7,7 @@ import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -181,7 +182,7 @@ class _Builder:
             problem = "a key must be a string, and this one is a list or a mapping"
             raise self.broken(node, problem + _template(node))
         try:
-            return _key_of(node)
+            return intern(_key_of(node))  # there are few, in any number of documents
         except ValueError as error:
             problem = str(error)
         if problem == "null":

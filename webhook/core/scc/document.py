@@ -8,6 +8,7 @@ from webhook.core.model.finding import Finding, shown
 from webhook.core.model.schema import (
     BOOLEAN,
     INTEGER,
+    INTEGER_32,
     METADATA,
     STRING,
     STRINGS,
@@ -29,7 +30,7 @@ SCHEMA = Object(
         "apiVersion": STRING,
         "kind": STRING,
         "metadata": METADATA,
-        "priority": INTEGER,
+        "priority": INTEGER_32,
         "allowPrivilegedContainer": BOOLEAN,
         "defaultAddCapabilities": STRINGS,
         "requiredDropCapabilities": STRINGS,

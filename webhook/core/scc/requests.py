@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from webhook.core.model.finding import Decision, line
 from webhook.core.model.objects import JsonObject, Pod
+from webhook.core.model.patch import patch
 from webhook.core.model.refusal import NOT_EVALUATED, not_evaluated
 from webhook.core.model.request import Facts, Request, User
 from webhook.core.model.shapes import ShapeError
@@ -18,7 +19,7 @@ from webhook.core.scc.constraint import Constraint
 from webhook.core.scc.scope import (
     IGNORED_SUBRESOURCES,
     REQUIRED_SCC,
-    exempt,
+    exempt_by_label,
     is_windows,
     only_ignorable_changes,
     unchanged,
@@ -46,7 +47,7 @@ def needs(request: Request, platform: Platform, sccs: Sequence[Constraint]) -> N
 
     A template that cannot be read needs none: the decision will say so.
     """
-    if request.namespace in exempt_names(platform):
+    if _is_exempt_by_name(request, platform):
         return Needs()
     if _is_connect(request):
         return Needs(namespace=True, grants=True, pod=True)
@@ -104,8 +105,9 @@ def decide(
         ShapeError: the object is no readable pod.
     """
     honour = platform.scc.exemption_labels == "honour"
-    names = exempt_names(platform)
-    if reason := exempt(request.namespace, names, facts.namespace, honour):
+    if _is_exempt_by_name(request, platform):
+        return _skipped(request, f'namespace "{request.namespace}" is exempt by name')
+    if honour and (reason := exempt_by_label(facts.namespace)):
         return _skipped(request, reason)
     if _is_connect(request):
         return _connect(request, facts, sccs)
@@ -117,9 +119,10 @@ def decide(
     return _skipped(request, "no policy judges it")
 
 
-def exempt_names(platform: Platform) -> frozenset[str]:
-    """Return the namespaces whose pods no SCC judges: the exempt ones and tenantgate's own."""
-    return platform.scc.exempt_namespaces | {platform.engine_namespace}
+def _is_exempt_by_name(request: Request, platform: Platform) -> bool:
+    """Tell whether no SCC judges a namespace: the exempt ones and tenantgate's own."""
+    name = request.namespace
+    return name in platform.scc.exempt_namespaces or name == platform.engine_namespace
 
 
 def _is_pod_write(request: Request) -> bool:
@@ -215,7 +218,7 @@ def _connect(request: Request, facts: Facts, sccs: Sequence[Constraint]) -> Deci
     if not verdict.scc and not verdict.undecided:
         said = f"{request.subresource} is refused, as you could not create this pod yourself: "
         verdict = replace(verdict, message=said + verdict.message)
-    return replace(_answer(request, verdict), object=request.object)
+    return replace(_answer(request, verdict), object=request.object, patch=())
 
 
 def _workload(
@@ -268,9 +271,11 @@ def _answer(request: Request, verdict: Verdict) -> Decision:
             audit=verdict.audit,
             attempts=verdict.attempts,
         )
+    mutating = request.phase == "mutate"
     return Decision(
         allowed=True,
-        object=verdict.pod if request.phase == "mutate" else request.object,
+        object=verdict.pod if mutating else request.object,
+        patch=patch(request.object, verdict.pod) if mutating else (),
         audit=verdict.audit,
         scc=verdict.scc,
         subject=verdict.subject,

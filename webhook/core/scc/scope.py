@@ -39,18 +39,9 @@ _JUDGED_CONTAINER = ("name", "image", "ports", "securityContext")
 _JUDGED_ANNOTATIONS = frozenset({SCC, REQUIRED_SCC, SUBJECT_TYPE, POD_ANNOTATION})
 
 
-def exempt(namespace: str, names: frozenset[str], found: Namespace | None, honour: bool) -> str:
-    """Return why a namespace is exempt, or "".
-
-    Args:
-        namespace: the request's namespace.
-        names: the exempt names.
-        found: the namespace object, where labels are honoured.
-        honour: whether OpenShift's two exemption labels count.
-    """
-    if namespace in names:
-        return f'namespace "{namespace}" is exempt by name'
-    if honour and found is not None:
+def exempt_by_label(found: Namespace | None) -> str:
+    """Return which of OpenShift's two labels exempts a namespace, as a reason, or ""."""
+    if found is not None:
         if found.labels.get(_RUN_LEVEL) in ("0", "1"):
             return f"label {_RUN_LEVEL} exempts the namespace"
         if found.labels.get(_DISABLED) == "true":

@@ -35,8 +35,12 @@ def foreign_parent(path: FieldPath, reference: Any, case: Case) -> Iterator[Find
         yield Finding(
             path=path,
             observed=place,
-            allowed=", ".join((*granted, "gateways of your own")),
-            fix="attach to a gateway that is granted, or ask the platform team for this one",
+            allowed=", ".join((*granted, "gateways of your own"))
+            if gateway
+            else "objects in namespaces of your own tenant",
+            fix="attach to a gateway that is granted, or ask the platform team for this one"
+            if gateway
+            else f"attach to a {kind} of your own",
             why=f"{kind} {place} is not granted to {case.tenant.name if case.tenant else ''}",
             element=f"{kind}/{place}",
         )

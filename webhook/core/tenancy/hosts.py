@@ -143,7 +143,7 @@ def _uses(name: str, case: Case) -> Iterator[HostUse]:
         return
     if not is_wildcard(name):
         yield from case.world.host_uses(name)
-    for use in case.world.wildcard_uses():
+    for use in case.world.wildcard_uses(name):
         if hosts_overlap(use.host, name):
             yield use
 

@@ -8,7 +8,6 @@ from webhook.core.model.fieldpath import ROOT, FieldPath
 from webhook.core.tenancy.rule import items, mapping
 
 _EVERY = "[]"
-_DEEPEST = 32
 
 
 @lru_cache(maxsize=1024)
@@ -34,15 +33,20 @@ def places(value: Any, pattern: str) -> Iterator[tuple[FieldPath, Any]]:
     return ((path, item) for path, item in found if item is not None)
 
 
-def references(value: Any, at: FieldPath, depth: int = 0) -> Iterator[tuple[FieldPath, Any]]:
-    """Yield every object below a place that has both a name and a namespace: a reference abroad."""
-    if depth > _DEEPEST:
-        return
-    if isinstance(value, Mapping):
-        if isinstance(value.get("namespace"), str) and "name" in value:
-            yield at, value
-        for key, item in value.items():
-            yield from references(item, at / key, depth + 1)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from references(item, at / index, depth + 1)
+def mappings(value: Any, at: FieldPath) -> Iterator[tuple[FieldPath, Mapping[str, Any]]]:
+    """Yield every object at a place and below it, with its path, in order."""
+    waiting: list[tuple[FieldPath, Any]] = [(at, value)]
+    while waiting:
+        path, found = waiting.pop()
+        if isinstance(found, Mapping):
+            yield path, found
+            waiting += [(path / key, item) for key, item in found.items()][::-1]
+        elif isinstance(found, list):
+            waiting += [(path / index, item) for index, item in enumerate(found)][::-1]
+
+
+def references(value: Any, at: FieldPath) -> Iterator[tuple[FieldPath, Mapping[str, Any]]]:
+    """Yield every object below a place that has both a name and a namespace."""
+    for path, found in mappings(value, at):
+        if isinstance(found.get("namespace"), str) and "name" in found:
+            yield path, found

@@ -56,11 +56,14 @@ def _foreign(path: FieldPath, namespace: Any, case: Case) -> Iterator[Finding]:
 
 
 def _project(path: FieldPath, project: Any, case: Case) -> Iterator[Finding]:
-    """A project says what its applications may do; `default`, which is meant by none, says anything."""
+    """A project says what its applications may do; `default`, where none is named, allows anything.
+
+    The tenant's own are called as the tenant is, or begin with the prefix of its namespaces.
+    """
     name = text(project) or "default"
     own = case.tenant.name if case.tenant else ""
     granted = (own, *(case.tenant.allow.cluster_refs.get("AppProject", ()) if case.tenant else ()))
-    if name not in granted and _TEMPLATE not in name:
+    if name not in granted and case.registry.prefix_owner(name) != own and _TEMPLATE not in name:
         yield Finding(
             path=path,
             observed=name,

@@ -9,8 +9,8 @@ from typing import Any
 
 from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import Finding
-from webhook.core.tenancy.claims import CLAIM_BEARING, claims
-from webhook.core.tenancy.places import places, references
+from webhook.core.tenancy.claims import claims
+from webhook.core.tenancy.places import mappings, places
 from webhook.core.tenancy.pods import field
 from webhook.core.tenancy.rule import Case, Intercept, Rule, mapping, text
 
@@ -24,46 +24,50 @@ _CONTENTS = {
 }
 """Where a snapshot names content that was there before it, in every version of the API."""
 
-_POPULATORS = Intercept(("cdi.kubevirt.io",), ("datavolumes", "datasources", "volumeclonesources"))
-_MACHINES = Intercept(("kubevirt.io",), ("virtualmachines",))
-_SNAPSHOTS = Intercept(
-    ("snapshot.storage.k8s.io", "groupsnapshot.storage.k8s.io"),
-    ("volumesnapshots", "volumegroupsnapshots"),
-)
+_SNAPSHOTS = ("snapshot.storage.k8s.io", "groupsnapshot.storage.k8s.io")
+_POPULATORS = ("Populator", "DataVolume", "DataSource", "DataImport", "Clone", "VolumeImport")
+"""Parts of the names of kinds from which volumes are filled, in whichever group."""
+
+_NAMESPACE = ("namespace", "Namespace")
+"""How the names of fields end that hold one."""
 
 
 def check(value: Any, case: Case) -> Iterator[Finding]:
     """Refuse sources in namespaces of others, and content that is not granted."""
-    group = case.request.group
-    if group in _SNAPSHOTS.groups:
+    group, kind = case.request.group, case.request.kind
+    if group in _SNAPSHOTS:
         yield from _foreign_content(value, case)
-    elif group in _POPULATORS.groups:
-        yield from _foreign(value, "spec", case)
-    elif group in _MACHINES.groups:
+    elif group == "kubevirt.io":
         yield from _foreign(value, "spec.dataVolumeTemplates", case)
+    elif "." in group and any(word in kind for word in _POPULATORS):
+        yield from _foreign(value, "spec", case)
     else:
         for claim in claims(value, case):
             source = mapping(claim.spec.get("dataSourceRef"))
-            yield from _outside(source, field(claim, "dataSourceRef"), case)
+            path = field(claim, "dataSourceRef", "namespace")
+            yield from _outside(source.get("namespace"), source, path, case)
 
 
 def _foreign(value: Any, where: str, case: Case) -> Iterator[Finding]:
     """Judge kinds that name a source, with its namespace, anywhere in their own spec."""
     for at, part in places(value, where):
-        for path, source in references(part, at):
-            yield from _outside(source, path, case)
+        for path, source in mappings(part, at):
+            for key, namespace in source.items():
+                if key.endswith(_NAMESPACE):
+                    yield from _outside(namespace, source, path / key, case)
 
 
-def _outside(source: Any, path: FieldPath, case: Case) -> Iterator[Finding]:
-    namespace = text(mapping(source).get("namespace"))
-    if not case.is_own(namespace):
+def _outside(namespace: Any, source: Any, path: FieldPath, case: Case) -> Iterator[Finding]:
+    name = text(namespace)
+    if not case.is_own(name):
+        told = "/".join(part for part in (name, text(source.get("name"))) if part)
         yield Finding(
-            path=path / "namespace",
+            path=path,
             observed=namespace,
             allowed="namespaces of your own tenant",
             fix="name a source in your own namespace, or ask its owner for a copy",
-            why=f"Data source {namespace}/{text(source.get('name'))} is not in a namespace of "
-            "this tenant",
+            why=f"Data source {told} is not in a namespace of this tenant",
+            element=told,
         )
 
 
@@ -87,6 +91,6 @@ def _foreign_content(value: Any, case: Case) -> Iterator[Finding]:
 RULE = Rule(
     id="T-STO-3",
     family="namespace",
-    intercepts=(*CLAIM_BEARING, _SNAPSHOTS, _POPULATORS, _MACHINES),
+    intercepts=(Intercept(("*",), ("*",)),),
     check=check,
 )

@@ -125,13 +125,14 @@ def _too_visible(path: FieldPath, observed: Any, why: str) -> Finding:
 def _host(path: FieldPath, name: str, case: Case) -> Iterator[Finding]:
     abroad = is_abroad(name, case)
     if abroad or is_of_others(name, case):
-        where = "a Service outside this tenant's namespaces" if abroad else "a host of others"
         yield Finding(
             path=path,
             observed=name,
             allowed="Services of your own namespaces, and hosts that are nobody else's",
-            fix="name a Service of your own",
-            why=f"Host {name} is {where}",
+            fix="name a Service of your own" if abroad else "name a host of your own",
+            why=f"Host {name} stands for Services outside this tenant's namespaces"
+            if abroad
+            else f"Host {name} belongs to the platform or to another tenant",
         )
 
 

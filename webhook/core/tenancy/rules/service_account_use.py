@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from webhook.core.model.finding import Finding
+from webhook.core.tenancy.accounts import is_platforms
 from webhook.core.tenancy.pods import field, pod_in
 from webhook.core.tenancy.rule import POD_BEARING, Case, Place, Rule, items, mapping, text
 
@@ -18,7 +19,7 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
     if place is None:
         return
     for key, name in _accounts(place):
-        if _is_platforms(name, case):
+        if is_platforms(name, case):
             yield Finding(
                 path=field(place, key),
                 observed=name,
@@ -37,17 +38,6 @@ def _accounts(place: Place) -> Iterator[tuple[str, str]]:
         yield "serviceAccountName", name
     if former and former != name:
         yield "serviceAccount", former
-
-
-def _is_platforms(name: str, case: Case) -> bool:
-    """The account `default` is provisioned by the platform as well, but for everybody's use."""
-    prefix = case.platform.reserved_object_prefix
-    if name == "default":
-        return False
-    return bool(prefix and name.startswith(prefix)) or any(
-        mapping(account.get("metadata")).get("name") == name
-        for account in case.world.managed("serviceaccounts", case.request.namespace)
-    )
 
 
 def _tokens(place: Place, case: Case) -> Iterator[Finding]:
