@@ -26,6 +26,7 @@ class Served:
         self.handler = stand.handler
         self.inflight = 0
         self.draining = False
+        self.synced = True
         self.calls: list[str] = []
 
     def start(self) -> None:

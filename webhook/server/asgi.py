@@ -36,6 +36,9 @@ MOST_REQUESTS = 512
 MOST_BYTES = 16 * MAX_BODY
 """Of bodies held at once by a worker."""
 
+FILL_SECONDS = 10.0
+"""For which a worker that starts waits for its caches before it accepts; then it says so instead."""
+
 THREADS = 8
 MOST_WAITING = 64
 """Requests that may wait for a live read at once; what would queue behind them would be late."""
@@ -48,6 +51,11 @@ class Service(Protocol):
 
     handler: Handler
     inflight: int
+
+    @property
+    def synced(self) -> bool:
+        """Whether the caches were filled once."""
+        ...
 
     @property
     def draining(self) -> bool:
@@ -95,6 +103,7 @@ class App:
         try:
             self._service = self._make()
             self._service.start()
+            await _synced(self._service)
         except Exception as error:  # noqa: BLE001 - told to gunicorn, which gives up
             _log.exception("the worker cannot start")
             await send({"type": "lifespan.startup.failed", "message": str(error)})
@@ -192,6 +201,14 @@ def _bounded(body: bytes) -> bytes:
     if len(body) > MAX_BODY:
         raise too_large()
     return body
+
+
+async def _synced(service: Service) -> None:
+    """Wait for the caches to fill, for a while: a worker that replaces another is asked at once."""
+    end = asyncio.get_running_loop().time() + FILL_SECONDS
+    while not service.synced and asyncio.get_running_loop().time() < end:
+        service.tick()
+        await asyncio.sleep(0.05)
 
 
 async def _rest(message: MutableMapping[str, Any], receive: Receive) -> bytes:

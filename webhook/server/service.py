@@ -85,6 +85,11 @@ class Service:
         self._follow_tenancy()
         self.tick()
 
+    @property
+    def synced(self) -> bool:
+        """Whether the caches were filled once."""
+        return self._cluster.synced
+
     def attend(self) -> None:
         """Do all that is due each second, and never fail."""
         try:

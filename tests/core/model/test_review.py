@@ -259,16 +259,28 @@ def test_audit_annotations_go_along():
     }
 
 
-def test_warnings_are_cut_to_what_kubernetes_shows():
-    words = "spec.containers[0].securityContext.privileged is true and nobody may do that here " * 3
-    told = response(Decision(allowed=True, warnings=("short", words, "x" * 500, "two\nlines")))
+def warned(text: str) -> list[str]:
+    return response(Decision(allowed=True, warnings=(text,)))["warnings"]
 
-    short, cut, hard, lines = told["warnings"]
-    assert (short, lines) == ("short", "two lines")
-    assert cut.endswith("...")
-    assert words.startswith(cut.removesuffix("...") + " ")
-    assert hard.endswith("x...")
-    assert all(len(text) < WARNING_LENGTH for text in told["warnings"])
+
+def test_long_warnings_go_on_indented_on_further_lines():
+    words = "spec.containers[0].securityContext.privileged is true and nobody may do that here " * 3
+
+    shown = warned(words)
+    rest = shown[1:]
+
+    assert rest
+    assert all(line.startswith("  ") for line in rest)
+    assert all(len(line) < WARNING_LENGTH for line in shown)
+    assert " ".join(" ".join(shown).split()) == words.strip()
+
+
+def test_a_warning_without_spaces_is_broken_anywhere():
+    assert all(len(line) < WARNING_LENGTH for line in warned("x" * 500))
+
+
+def test_a_warning_is_told_on_one_line_where_it_fits():
+    assert warned("two\nlines") == ["two lines"]
 
 
 def test_too_many_warnings_end_in_a_count():

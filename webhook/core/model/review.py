@@ -7,6 +7,7 @@ command that needs no webhook imports this module.
 
 from base64 import b64encode
 from collections.abc import Callable
+from textwrap import wrap
 from typing import Any
 
 import msgspec
@@ -191,25 +192,17 @@ def _status(decision: Decision) -> dict[str, Any]:
 
 
 def _warnings(texts: tuple[str, ...]) -> list[str]:
-    """Return warnings that arrive whole: each short enough, and no more than fit together."""
+    """Return warnings that arrive whole: long ones on several lines, no more than fit together."""
     kept: list[str] = []
     room = WARNINGS_LENGTH - WARNING_LENGTH
     for at, text in enumerate(texts):
-        short = _cut(" ".join(text.split()))
-        room -= len(short.encode())
+        lines = wrap(" ".join(text.split()), WARNING_LENGTH - 1, subsequent_indent="  ")
+        room -= sum(len(line.encode()) for line in lines)
         if room < 0:
             kept.append(f"... and {len(texts) - at} more warnings")
             break
-        kept.append(short)
+        kept += lines
     return kept
-
-
-def _cut(text: str) -> str:
-    """Return a text that is shorter than a warning may be, cut between words where it can be."""
-    if len(text) < WARNING_LENGTH:
-        return text
-    head = text[: WARNING_LENGTH - 4]
-    return (head[: head.rfind(" ", 60)] if " " in head[60:] else head) + "..."
 
 
 def _user(info: _UserInfo) -> User:
