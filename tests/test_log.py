@@ -115,6 +115,15 @@ def test_a_decision_record_has_the_agreed_fields(sink: Sink, lines: Lines):
     }
 
 
+def test_a_record_says_whose_request_it_was_where_tenancy_had_a_say(sink: Sink, lines: Lines):
+    decision = Decision(True, requester="tenant", tenants=("acme",))
+
+    DecisionLog(lines).record(pod_request(), decision, "sha256:1", 0.001)
+
+    (record,) = sink.records()
+    assert (record["requester_class"], record["tenants"]) == ("tenant", ["acme"])
+
+
 def test_no_object_and_no_secret_is_in_a_record(sink: Sink, lines: Lines):
     request = pod_request()
     _ = request.object

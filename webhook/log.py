@@ -160,6 +160,7 @@ class DecisionLog:
                 "kind": request.kind,
                 "namespace": request.namespace,
                 "name": request.name or _generated_name(request),
+                **_requester(decision),
                 "allowed": decision.allowed,
                 "mutated": bool(decision.patch) and request.phase == "mutate",
                 "scc": decision.scc,
@@ -215,6 +216,13 @@ def groups_hash(groups: tuple[str, ...]) -> str:
     """Return a short digest of a set of groups: enough to tell equal from different."""
     text = "\n".join(sorted(set(groups)))
     return sha256(text.encode(errors="replace")).hexdigest()[:16]
+
+
+def _requester(decision: Decision) -> dict[str, Any]:
+    """Return who asked, where tenancy had a say."""
+    if not decision.requester:
+        return {}
+    return {"requester_class": decision.requester, "tenants": list(decision.tenants)}
 
 
 def _told(finding: Finding) -> dict[str, str]:

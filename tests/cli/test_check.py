@@ -826,3 +826,60 @@ def test_the_command_starts_without_what_only_the_webhook_needs(write):
     )
 
     assert (run.stderr, run.stdout) == ("", "[]\n")
+
+
+# what tenants may do
+
+TENANT = """\
+apiVersion: tenantgate.io/v1
+kind: Tenant
+metadata: {name: acme}
+spec:
+  owners: [{kind: Group, name: acme-leads}]
+  members: [{kind: Group, name: acme-devs}]
+  namespaces: {prefix: acme-}
+  allow: {registries: [registry.example.com/acme]}
+"""
+AS_ALICE = ("--as", "alice", "--as-group", "acme-devs")
+
+
+def test_a_workload_tells_once_what_is_wrong_with_it_and_with_its_pods(write: Write) -> None:
+    write(TENANT, "acme.yaml")
+    write(DEPLOYMENT)
+
+    found = check("-p", str(SHIPPED), "-p", "acme.yaml", *AS_ALICE, "m.yaml")
+
+    assert found.exit_code == 1
+    assert found.stdout.startswith(
+        "m.yaml:1: Deployment acme-web/web: refused\n"
+        "m.yaml:10: The image is not from an allowed registry: "
+        'spec.template.spec.containers[0].image is "quay.io/evil/web:1"; '
+        "allowed: registry.example.com/acme. "
+    )
+    assert found.stdout.count("T-WL-6") == 1
+
+
+def test_what_isolation_rules_admit_is_not_called_unjudged(write: Write) -> None:
+    write(TENANT, "acme.yaml")
+    write("{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: acme-web}}")
+    policies = ("-p", str(SHIPPED), "-p", "acme.yaml")
+
+    mine = check(*policies, *AS_ALICE, "-v", "m.yaml")
+    root = check(*policies, "--as", "root", "--as-group", "system:masters", "-v", "m.yaml")
+
+    assert mine.stdout.startswith("m.yaml:1: ConfigMap acme-web/a: admitted\n")
+    assert root.stdout.startswith("m.yaml:1: ConfigMap acme-web/a: admitted: no policy judges it\n")
+
+
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: acme-web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - {name: web, image: "quay.io/evil/web:1"}
+"""

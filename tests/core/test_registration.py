@@ -374,13 +374,17 @@ class TestTenants:
         assert '["system:serviceaccounts:gate"]' in found["not-tenantgate"]
 
     def test_claims_that_controllers_make_are_judged(self) -> None:
-        """The only writes of theirs that are: creations in somebody else's name."""
+        """The only writes of theirs that are: creations in somebody else's name.
+
+        Such is everything of a kind that is not Kubernetes' own.
+        """
         kept = conditions(tenancy()["objects.validate.tenantgate.io"])["not-system-bookkeeping"]
 
         assert '"/persistentvolumeclaims"' in kept
         assert '"resource.k8s.io/resourceclaims"' in kept
         for own in ("/events", "/serviceaccounts", "/configmaps", "/endpoints", "/pods"):
             assert f'"{own}"' not in kept
+        assert '!request.resource.group.endsWith("k8s.io")' in kept
 
     def test_what_a_rule_fills_in_reaches_a_mutating_entry(self) -> None:
         """A rule that mutates what no such entry is sent would do so in files only."""

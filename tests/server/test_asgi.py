@@ -358,3 +358,24 @@ def test_a_worker_about_to_end_keeps_no_connection():
         assert (await client.post())[1][b"connection"] == b"close"
 
     during(work)
+
+
+def test_a_worker_accepts_once_its_caches_are_filled():
+    served = Served(Stand())
+    served.synced = False
+
+    async def live() -> Message:
+        inbox: asyncio.Queue[Message] = asyncio.Queue()
+        outbox: asyncio.Queue[Message] = asyncio.Queue()
+        life = asyncio.create_task(App(lambda: served)({"type": "lifespan"}, inbox.get, outbox.put))
+        await inbox.put({"type": "lifespan.startup"})
+        while "tick" not in served.calls:
+            await asyncio.sleep(0)
+        assert outbox.empty()
+        served.synced = True
+        told = await outbox.get()
+        await inbox.put({"type": "lifespan.shutdown"})
+        await life
+        return told
+
+    assert asyncio.run(live()) == {"type": "lifespan.startup.complete"}

@@ -5,8 +5,10 @@ import json
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.tenancy.world import groups_of
@@ -38,6 +40,7 @@ class Api:
 
     def __init__(self, cluster: Cluster) -> None:
         self._plane = cluster.plane
+        self._lock = Lock()
         self._contexts: dict[tuple[str, Sequence[str]], ssl.SSLContext] = {}
 
     def __call__(
@@ -79,15 +82,19 @@ class Api:
 
     def _context(self, user: str, groups: Sequence[str]) -> ssl.SSLContext:
         key = user, tuple(groups)
-        if key not in self._contexts:
+        with self._lock:
+            if key not in self._contexts:
+                self._contexts[key] = self._made(user, groups)
+            return self._contexts[key]
+
+    def _made(self, user: str, groups: Sequence[str]) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self._plane.ca)
+        if user:
             pair = self._plane.client(user, groups)
-            file = self._plane.folder / f"{abs(hash(key))}.pem"
+            file = self._plane.folder / f"{uuid4()}.pem"
             file.write_bytes(pair.certificate + pair.key)
-            context = ssl.create_default_context(cafile=self._plane.ca)
-            if user:
-                context.load_cert_chain(file)
-            self._contexts[key] = context
-        return self._contexts[key]
+            context.load_cert_chain(file)
+        return context
 
 
 def _parsed(text: str) -> Any:

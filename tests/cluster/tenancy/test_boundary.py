@@ -75,6 +75,23 @@ class TestForeignNamespaces:
         assert api("bob", "POST", path, review).status == 201
 
 
+class TestEngine:
+    """Tenantgate's own namespace: whoever writes there could switch it off."""
+
+    @pytest.mark.parametrize("what", [what for what, each in EVERY.items() if not each.connects])
+    def test_it_is_closed_to_all_but_the_platform(self, api, world, what):
+        refused(EVERY[what].by("otto", api, world.engine), "T-OBJ-6")
+
+    @pytest.mark.parametrize("what", every())
+    @pytest.mark.parametrize("user", [ADMIN, "paula"])
+    def test_who_may_do_anything(self, api, world, what, user):
+        passes(every()[what].by(user, api, world.engine))
+
+    @pytest.mark.parametrize("what", every())
+    def test_kube_system_is_left_to_rbac_for_those_of_no_tenant(self, api, world, what):
+        passes(every()[what].by("otto", api, "kube-system"))
+
+
 class TestNobody:
     """Who has not said who it is; by a careless binding, RBAC lets it do everything, too."""
 

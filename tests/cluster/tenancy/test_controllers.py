@@ -10,8 +10,9 @@ import pytest
 
 from tests.cluster.cluster import ADMIN, controller
 from tests.cluster.objects import deployment, pod
+from tests.cluster.process import eventually
 from tests.cluster.tenancy.attempts import Attempt
-from tests.cluster.tenancy.world import MANAGED
+from tests.cluster.tenancy.world import MANAGED, bound
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -127,3 +128,18 @@ def test_an_ingress_gets_the_tenants_class(api, world):
 
     assert answer.status == 201, answer
     assert answer.body["spec"]["ingressClassName"] == "nginx"
+
+
+def test_an_add_on_in_kube_system_is_no_way_around(api, cluster, world):
+    """It has the rights to do so, and does what a tenant's object tells it."""
+    add_on = controller("helm-controller")
+    cluster.apply(bound("cluster-admin", [add_on]))
+    body = {"metadata": {"name": "web-0"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}}
+    attempt = Attempt("POST", "/api/v1/namespaces/{}/services", body)
+
+    def refused() -> str:
+        message = str(attempt.by(add_on, api, world.web).message)
+        return message if "denied the request" in message else ""
+
+    assert "[T-SVC-1]" in eventually(refused)
+    assert attempt.by(add_on, api, world.unowned).status == 201

@@ -266,9 +266,8 @@ class TestNodes:
         def reported() -> bool:
             # The authorizer of nodes has to learn first whose pod it is.
             patch = {"status": {"phase": "Running"}}
-            return (
-                api(NODE, "PATCH", f"{path}/status", patch, "strategic merge patch").status == 200
-            )
+            answer = api(NODE, "PATCH", f"{path}/status", patch, "strategic merge patch")
+            return bool(answer.status == 200)
 
         eventually(reported)
         event = {

@@ -113,11 +113,24 @@ def not_any_of(name: str, resources: Iterable[str]) -> JsonObject:
     return _condition(name, f"!({_RESOURCE} in {_texts(resources)})")
 
 
+def is_kubernetes_own(group: str) -> bool:
+    """Tell whether an API group is Kubernetes' own: all but the oldest end in `k8s.io`."""
+    return group != "*" and ("." not in group or group.endswith("k8s.io"))
+
+
 def system_only_creates(resources: Iterable[str]) -> JsonObject:
-    """Of what Kubernetes' own components write, keep the creation of these resources alone."""
+    """Of what Kubernetes' own components write, keep what they create for somebody else.
+
+    These are the given resources, and all kinds that are not Kubernetes' own.
+    """
+    custom = (
+        'request.resource.group.contains(".") && !request.resource.group.endsWith("k8s.io") && '
+        f'{_SUBRESOURCE} == ""'
+    )
     return _condition(
         "not-system-bookkeeping",
-        f'!({_SYSTEM}) || (request.operation == "CREATE" && {_RESOURCE} in {_texts(resources)})',
+        f'!({_SYSTEM}) || (request.operation == "CREATE" && '
+        f"({_RESOURCE} in {_texts(resources)} || ({custom})))",
     )
 
 

@@ -21,6 +21,7 @@ from webhook.core.registration.conditions import (
     NOT_SYSTEM_DELETIONS,
     NOT_SYSTEM_STATUS,
     NOT_THE_SCHEDULERS_BINDINGS,
+    is_kubernetes_own,
     not_any_of,
     not_in_groups,
     spelt,
@@ -93,6 +94,10 @@ with its mirror pods; SCC exempts them no more than others, and one that is refu
 on the node, where the static pod runs all the same.
 """
 
+_NEW_PODS = _rule(["CREATE"], ["pods"])
+_RESIZES = _rule(["UPDATE"], ["pods/resize"])
+"""What WorkloadDefaults are about: gaps of new pods, and bounds of both."""
+
 
 def _templates(operations: Sequence[Operation]) -> tuple[JsonObject, ...]:
     """Return the rules for every kind that makes pods from a template."""
@@ -122,11 +127,11 @@ REACHING_NODES = _rule(["CONNECT"], ["nodes/proxy"], scope="Cluster")
 
 _OF_ITS_OWN_ACCORD = frozenset(
     {
-        *("/configmaps", "/endpoints", "/events", "/secrets", "/serviceaccounts"),
+        *("/configmaps", "/endpoints", "/events", "/namespaces", "/secrets", "/serviceaccounts"),
         *("discovery.k8s.io/endpointslices", "events.k8s.io/events"),
     }
 )
-"""What the control plane makes in every namespace, and for no tenant's asking."""
+"""What the control plane makes for no tenant's asking."""
 
 _NEW_NAMESPACES = _rule(["CREATE"], ["namespaces"], scope="Cluster")
 _NAMESPACE_WRITES = (
@@ -161,7 +166,7 @@ def _names(rules: Sequence[JsonObject]) -> tuple[str, ...]:
 
 
 def _made_for_others() -> list[str]:
-    """Return what the platform's components make because somebody's object asks them to.
+    """Return the kinds of Kubernetes' own that its components make because somebody asks for it.
 
     A claim that a StatefulSet describes is made by a controller in `kube-system`, and is judged
     like one that a tenant makes. That holds for all that a namespace rule judges by name, as other
@@ -176,8 +181,9 @@ def _made_for_others() -> list[str]:
         for intercept in rule.intercepts
         if "C" in intercept.operations
         for group in intercept.groups
+        if is_kubernetes_own(group)
         for resource in intercept.resources
-        if "*" not in group and "*" not in resource and "/" not in resource
+        if "*" not in resource and "/" not in resource
     }
     return sorted(judged - _OF_ITS_OWN_ACCORD - set(_names(WORKLOAD_WRITES)))
 
@@ -186,6 +192,9 @@ def entries(policies: PolicySet) -> Iterator[Entry]:
     """Yield every entry that the policies need, in the order in which they are written."""
     tenants = bool(policies.registry)
     if not (policies.sccs or tenants):
+        if policies.defaults:
+            yield Entry("workloads", "mutate", (_NEW_PODS,))
+            yield Entry("workloads", "validate", (_NEW_PODS, _RESIZES))
         return
     # UPDATE too: an SCC is chosen again, and recorded in the pod's two result annotations.
     yield Entry("workloads", "mutate", POD_WRITES)

@@ -23,6 +23,7 @@ _OWN_BODY = frozenset({"status", "finalize", "ephemeralcontainers", "resize"})
 """Subresources whose body is the whole object."""
 
 _NEVER_LOOKED_UP = ("platform", "anonymous")
+_ENTERED = ("pods", "services")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,6 @@ def case_of(request: Request, platform: Platform, registry: Registry, world: Wor
     )
     namespace = _namespace(request, world)
     stamp = namespace.labels.get(TENANT, "") if namespace else ""
-    ref = None if requester.kind in _NEVER_LOOKED_UP else target(request)
     case = Case(
         request=request,
         requester=requester,
@@ -51,8 +51,9 @@ def case_of(request: Request, platform: Platform, registry: Registry, world: Wor
         world=world,
         namespace=namespace,
         tenant=registry.get(stamp) if stamp else None,
-        target=world.get(ref) if ref else None,
     )
+    if (aimed := _aimed(case)) is not None:
+        return replace(case, target=world.get(aimed))
     if is_namespace(request) and request.operation == "CREATE":
         chosen = chosen_tenant(request.object, case)
         return replace(case, tenant=registry.get(chosen) if chosen else None)
@@ -86,6 +87,20 @@ def target(request: Request) -> Ref | None:
     return Ref(request.group, request.resource, request.namespace, name)
 
 
+def _aimed(case: Case) -> Ref | None:
+    """Return what a request is aimed at, if a rule that binds its requester will look at that.
+
+    In a namespace of no tenant, and by a requester of none, these are pods and what leads to them.
+    """
+    aimed, kind = target(case.request), case.requester.kind
+    if aimed is None or kind in _NEVER_LOOKED_UP:
+        return None
+    entered = not aimed.group and aimed.resource in _ENTERED
+    if kind == "other" and case.tenant is None and not entered:
+        return None
+    return aimed if any(_binds(rule, case) for rule in _matching(case.request)) else None
+
+
 def _without_scheme_and_port(name: str) -> str:
     """Return what a proxy request goes to: `https:web:8443` and `web:http` are the object `web`."""
     parts = name.split(":")
@@ -99,7 +114,6 @@ def lookups(
 
     Platform and anonymous requesters are judged without any.
     """
-    aimed = target(request)
     case = case_of(request, platform, registry, _Unread(world))
     if case.requester.kind in _NEVER_LOOKED_UP:
         return (), ()
@@ -108,7 +122,7 @@ def lookups(
         return (), ()
     refs = [ref for rule in rules if rule.reads is not None for ref in rule.reads(case)]
     counted = [name for rule in rules if rule.counts is not None for name in rule.counts(case)]
-    if aimed is not None:
+    if (aimed := _aimed(case)) is not None:
         refs.insert(0, aimed)
     return tuple(dict.fromkeys(refs)), tuple(dict.fromkeys(counted))
 

@@ -34,8 +34,9 @@ POD_BEARING = (
     Intercept(("",), ("pods", "podtemplates", "replicationcontrollers")),
     Intercept(("apps",), ("deployments", "replicasets", "statefulsets", "daemonsets")),
     Intercept(("batch",), ("jobs", "cronjobs")),
+    Intercept(("argoproj.io",), ("rollouts",)),
 )
-"""Pods and every kind that carries a pod template, CREATE and UPDATE."""
+"""Pods and every kind that carries a pod template, Argo's Rollout too, CREATE and UPDATE."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from webhook.core.model.schema import (
     Scalar,
 )
 from webhook.core.model.selector import Selector, SelectorError, read_selector
+from webhook.core.platform import LEVELS, Level
 
 API_VERSION = "tenantgate.io/v1"
 KIND = "Tenant"
@@ -99,9 +100,7 @@ SCHEMA = Object(
                     }
                 ),
                 "allow": _ALLOW,
-                "podSecurity": Object(
-                    {"require": Scalar(str, ("privileged", "baseline", "restricted"))}
-                ),
+                "podSecurity": Object({"require": Scalar(str, LEVELS)}),
                 "provision": Object(
                     {
                         "template": STRING,
@@ -252,7 +251,10 @@ class NamespaceRules:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tenant:
-    """One tenant. `provision` and `pod_security` are kept as written, for the controller."""
+    """One tenant. `provision` is kept as written, for the controller.
+
+    `pod_security` is the Pod Security level that its pods have to meet, besides the platform's.
+    """
 
     name: str
     owners: tuple[Subject, ...] = ()
@@ -261,7 +263,7 @@ class Tenant:
     suspended: bool = False
     namespaces: NamespaceRules = NamespaceRules()
     allow: Allowance = Allowance()
-    pod_security: str = "privileged"
+    pod_security: Level = "privileged"
     provision: Mapping[str, Any] = field(default_factory=dict)
     known: bool = True
 

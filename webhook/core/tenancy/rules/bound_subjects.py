@@ -20,7 +20,7 @@ _ACCOUNTS = "system:serviceaccounts:"
 def check(value: Any, case: Case) -> Iterator[Finding]:
     """Refuse every subject that is neither the tenant's own nor granted to it.
 
-    A service account without a namespace is one of the binding's namespace, as RBAC reads it.
+    A service account has to say its namespace: RBAC would read the binding's, readers anything.
     """
     tenant, role = case.tenant, mapping(mapping(value).get("roleRef"))
     if tenant is None:
@@ -28,16 +28,14 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
     known = {*tenant.owners, *tenant.members, *tenant.allow.subjects}
     for index, item in enumerate(items(mapping(value).get("subjects"))):
         kind, name, home = (text(mapping(item).get(key)) for key in ("kind", "name", "namespace"))
-        if kind == "ServiceAccount":
-            home = home or case.request.namespace
         subject = Subject(kind, name, home if kind == "ServiceAccount" else "")
         if subject in known or _is_own(subject, case):
             continue
         path = FieldPath(("subjects", index))
-        foreign = kind == "ServiceAccount" and not case.is_own(home)
+        foreign = kind == "ServiceAccount" and not (home and case.is_own(home))
         yield Finding(
             path=path / ("namespace" if foreign else "name"),
-            observed=home if foreign else mapping(item).get("name", UNSET),
+            observed=home or UNSET if foreign else mapping(item).get("name", UNSET),
             allowed=_bindable(tenant, case),
             fix=_fix(subject, case),
             why=f"{_word(subject)} can't be bound in {case.request.namespace}",
@@ -48,7 +46,8 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
 def _is_own(subject: Subject, case: Case) -> bool:
     """Tell whether a subject is a service account of the tenant, or all of one of its namespaces."""
     if subject.kind == "ServiceAccount":
-        return subject.name not in ("", "*") and case.is_own(subject.namespace)
+        home = subject.namespace
+        return bool(home) and subject.name not in ("", "*") and case.is_own(home)
     home = subject.name.removeprefix(_ACCOUNTS)
     return subject.kind == "Group" and home not in ("", subject.name) and case.is_own(home)
 
@@ -71,7 +70,9 @@ def _bindable(tenant: Tenant, case: Case) -> str:
 
 
 def _fix(subject: Subject, case: Case) -> str:
-    """Return how to mend it; an own account under its long name only has to be written otherwise."""
+    """Return how to mend it; an own account may only have to be written otherwise."""
+    if subject.kind == "ServiceAccount" and not subject.namespace:
+        return f"write its namespace, such as namespace: {case.request.namespace}"
     if subject.kind == "User" and subject.name.startswith(_ACCOUNT):
         home, _, name = subject.name.removeprefix(_ACCOUNT).partition(":")
         if case.is_own(home):

@@ -9,7 +9,8 @@ from typing import Any
 
 from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import Finding
-from webhook.core.tenancy.images import is_from, repository
+from webhook.core.model.image import repository
+from webhook.core.tenancy.images import is_from
 from webhook.core.tenancy.pods import EPHEMERAL, containers, image_volumes, pod_in
 from webhook.core.tenancy.rule import POD_BEARING, Case, Place, Rule, text
 

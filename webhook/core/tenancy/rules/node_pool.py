@@ -123,7 +123,7 @@ def _selects_foreign(key: str, expression: Mapping[str, Any], case: Case) -> boo
     if not pools:
         return False
     named = any(_is_foreign(key, label, case) for label in values(expression))
-    if expression.get("operator") == "In":
+    if expression.get("operator") in ("In", "DoesNotExist"):
         return named
     if key in _pool(case) or (expression.get("operator") == "NotIn" and named):
         return False
