@@ -1,17 +1,16 @@
 """The tenancy rules against cases with known decisions."""
 
 import json
-from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import jsonpatch
 import pytest
 
 from tests.conformance.oracle import FOLDER, records
+from webhook.cluster.world import OfflineWorld
 from webhook.core.engine import decide
 from webhook.core.model.finding import Decision
-from webhook.core.model.request import Facts, Namespace, Request, User
-from webhook.core.model.world import HostUse, Ref
+from webhook.core.model.request import Facts, Request, User
 from webhook.core.policyset import parse_policies
 
 NEUTRAL, OURS = "tenancy.example.io", "tenantgate.io"
@@ -46,9 +45,10 @@ def platform(overrides: dict[str, Any]) -> dict[str, Any]:
     merged = {**BASELINE, **overrides}
     merged["rules"] = {**BASELINE["rules"], **overrides.get("rules", {})}
     keys = (
-        "admins namespaces reservedNames reservedObjectPrefix cluster protectedCIDRs "
-        "controlPlaneLabels hostnames otherSubjects rules tenantClusterKinds"
-    ).split()
+        *("admins", "namespaces", "reservedNames", "reservedObjectPrefix", "cluster"),
+        *("protectedCIDRs", "controlPlaneLabels", "hostnames", "otherSubjects", "rules"),
+        "tenantClusterKinds",
+    )
     spec = {key: merged[key] for key in keys if key in merged}
     spec["engineNamespace"] = merged["policyEngine"]["namespace"]
     return {
@@ -97,8 +97,6 @@ class Described:
     """The cluster that a record describes."""
 
     def __init__(self, context: dict[str, Any]) -> None:
-        from webhook.cluster.world import OfflineWorld
-
         namespaces = [
             {
                 "apiVersion": "v1",

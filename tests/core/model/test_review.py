@@ -260,7 +260,7 @@ def test_audit_annotations_go_along():
 
 
 def warned(text: str) -> list[str]:
-    return response(Decision(allowed=True, warnings=(text,)))["warnings"]
+    return list(response(Decision(allowed=True, warnings=(text,)))["warnings"])
 
 
 def test_long_warnings_go_on_indented_on_further_lines():
