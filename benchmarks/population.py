@@ -100,7 +100,9 @@ class Population:
             f"{net}/ingresses": (NAMESPACES, lambda t, n: [_ingress(t, n)] if n < 5 else []),
         }
         shipped = yaml.safe_load_all((SHIPPED / "rbac.yaml").read_text())
-        self._shipped = [{**item, "metadata": _metadata(item["metadata"]["name"])} for item in shipped]
+        self._shipped = [
+            {**item, "metadata": _metadata(item["metadata"]["name"])} for item in shipped
+        ]
 
     def get(self, path: str, query: Mapping[str, str | int] = {}, *, timeout: float) -> Object:
         """Return a page of a list; of what a population does not have, an empty one."""
@@ -115,7 +117,9 @@ class Population:
         if selector and path != "/api/v1/pods":
             return {"items": [], "metadata": {"resourceVersion": "1"}}
         if path.endswith(("/clusterroles", "/clusterrolebindings")):
-            kind = {"clusterroles": "ClusterRole"}.get(path.rpartition("/")[2], "ClusterRoleBinding")
+            kind = {"clusterroles": "ClusterRole"}.get(
+                path.rpartition("/")[2], "ClusterRoleBinding"
+            )
             found = [item for item in self._shipped if item["kind"] == kind]
             return {"items": found, "metadata": {"resourceVersion": "1"}}
         each, make = self._lists.get(path, (0, lambda t, n: []))
@@ -296,7 +300,9 @@ def _ingress_by_member(number: int, rng: random.Random) -> Request:
     paths = [{"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "web"}}}]
     spec = {
         "ingressClassName": "nginx",
-        "rules": [{"host": f"new-{rng.randrange(99)}.{name}.example.com", "http": {"paths": paths}}],
+        "rules": [
+            {"host": f"new-{rng.randrange(99)}.{name}.example.com", "http": {"paths": paths}}
+        ],
     }
     namespace = f"{name}-{rng.randrange(NAMESPACES)}"
     value = _object("networking.k8s.io/v1", "Ingress", "new", namespace, spec=spec)

@@ -15,6 +15,7 @@ import platform
 import random
 import statistics
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,6 +36,9 @@ _CHUNK = 100
 """So many requests are made, untimed, and then decided, as they are read shortly before."""
 
 _PATIENCE = 600
+_Times = tuple[list[float], list[float]]
+"""Microseconds a request took, round by round, with few tenants and with many."""
+
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -59,8 +63,9 @@ def main(few: int, many: int, rounds: int, requests: int, seed: int, output: str
         context.Process(target=_cluster, args=(theirs, tenants), daemon=True).start()
         theirs.close()
         pipes.append(ours)
-    sizes = [pipe.recv() for pipe in pipes]
+    sizes = [_told(pipe) for pipe in pipes]
     times = _rounds(pipes, rounds, requests, seed)
+    times["all of them, one of each"] = _summed(times.values())
     report = {
         "setting": {
             "tenants": [few, many],
@@ -76,19 +81,35 @@ def main(few: int, many: int, rounds: int, requests: int, seed: int, output: str
     click.echo(json.dumps(report, indent=2) if output == "json" else _text(report))
 
 
-def _rounds(
-    pipes: list[Connection], rounds: int, requests: int, seed: int
-) -> dict[str, tuple[list[float], list[float]]]:
+def _rounds(pipes: list[Connection], rounds: int, requests: int, seed: int) -> dict[str, _Times]:
     """Visit both clusters with each kind, in turn; return microseconds for few and for many."""
-    times: dict[str, tuple[list[float], list[float]]] = {kind: ([], []) for kind in KINDS}
+    times: dict[str, _Times] = {kind: ([], []) for kind in KINDS}
     for number in range(-1, rounds):  # the first is to warm up
         for kind, found in times.items():
             for which in (0, 1) if number % 2 else (1, 0):
-                pipes[which].send((kind, requests, seed + number))
-                taken = pipes[which].recv()
+                taken = _asked(pipes[which], (kind, requests, seed + number))
                 if number >= 0:
                     found[which].append(taken)
     return times
+
+
+def _asked(pipe: Connection, question: object) -> float:
+    pipe.send(question)
+    return float(_told(pipe))
+
+
+def _told(pipe: Connection) -> Any:
+    try:
+        return pipe.recv()
+    except EOFError:
+        raise SystemExit("a cluster's process ended before its time") from None
+
+
+def _summed(each: Iterable[_Times]) -> _Times:
+    few, many = zip(*each, strict=True)
+    return [sum(row) for row in zip(*few, strict=True)], [
+        sum(row) for row in zip(*many, strict=True)
+    ]
 
 
 def _cluster(pipe: Connection, tenants: int) -> None:
@@ -102,7 +123,9 @@ def _cluster(pipe: Connection, tenants: int) -> None:
     cache = ClusterCache(cast(Api, population))
     steps = [_memory()]
     cache.start()
-    _until(lambda: all(cache.ages()[name] < _PATIENCE for name in ("namespaces", "serviceaccounts")))
+    _until(
+        lambda: all(cache.ages()[name] < _PATIENCE for name in ("namespaces", "serviceaccounts"))
+    )
     steps.append(_memory())
     population.rbac.set()
     _until(lambda: cache.synced)

@@ -1,14 +1,22 @@
 """The benchmarks send what they say they send."""
 
 import json
+import random
+from typing import cast
 
 import pytest
 
 from benchmarks.bodies import CONTEXT, SIZES, bodies, uids
+from benchmarks.population import KINDS, Population, policies
+from benchmarks.tenants import answered
+from tests.cluster.process import eventually
+from webhook.cluster.cache import ClusterCache
+from webhook.cluster.client import Api
 from webhook.cluster.offline import OfflineCluster
 from webhook.core.engine import decide
 from webhook.core.model.documents import read
 from webhook.core.model.review import answer, read_review
+from webhook.core.policyset import parse_policies
 from webhook.store import load
 
 
@@ -40,3 +48,30 @@ def test_the_webhook_gives_the_verdict_that_is_due(size: str) -> None:
         assert decision.evaluated
         assert decision.allowed is body.allowed
         assert json.loads(answer(request, decision))["response"]["allowed"] is body.allowed
+
+
+def test_a_population_of_tenants_asks_what_it_says() -> None:
+    loaded = parse_policies(policies(3))
+    population = Population(3)
+    population.rbac.set()
+    cache = ClusterCache(cast(Api, population))
+    cache.start()
+    cache.follow_tenancy()
+    try:
+        assert cache.wait(10)
+        eventually(lambda: cache.tenancy_synced)
+        rng = random.Random(1)  # noqa: S311 - says which namespace
+        decisions = {
+            kind: answered(made.make(2, rng), loaded, cache) for kind, made in KINDS.items()
+        }
+    finally:
+        cache.stop()
+
+    assert loaded.warnings == ()
+    assert len(cache.world({}, {}).namespaces_of("t00002")) == 10
+    assert {kind: decision.allowed for kind, decision in decisions.items()} == {
+        kind: made.allowed for kind, made in KINDS.items()
+    }
+    assert [each.requester for each in decisions.values()] == [
+        *("system", "tenant", "tenant", "tenant", "other", "tenant")
+    ]

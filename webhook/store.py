@@ -1,6 +1,6 @@
 """Policy files on disk: found, read, and the set that is in force."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -79,29 +79,32 @@ class PolicyStore:
         return tuple(stamps)
 
 
-def _files(path: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the policy files at a path in lexical order, with the names to call them by."""
+def yaml_files(path: Path) -> Iterator[Path]:
+    """Yield the YAML and JSON files at a path, those of a folder's subfolders too, in lexical order.
+
+    Hidden files and folders are passed over.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
     if not path.is_dir():
-        yield str(path), path
+        yield path
         return
-    for entry in _sorted(path.iterdir()):
+    for entry in sorted(path.iterdir(), key=lambda entry: entry.name):
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from _files(entry)
-        elif entry.suffix in _ENDINGS and not entry.stem.endswith("_test"):
-            yield (
-                (
-                    str(entry.relative_to(SHIPPED.parent))
-                    if SHIPPED in entry.parents
-                    else str(entry)
-                ),
-                entry,
-            )
+            yield from yaml_files(entry)
+        elif entry.suffix in _ENDINGS:
+            yield entry
 
 
-def _sorted(entries: Iterable[Path]) -> list[Path]:
-    return sorted(entries, key=lambda entry: entry.name)
+def _files(path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the policy files at a path, with the names to call them by."""
+    for file in yaml_files(path):
+        if file == path or not file.stem.endswith("_test"):
+            shipped = SHIPPED in file.parents
+            yield str(file.relative_to(SHIPPED.parent)) if shipped else str(file), file
 
 
 def _why(error: OSError) -> str:

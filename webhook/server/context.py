@@ -1,12 +1,11 @@
 """`--context`: the objects of a cluster, from files and folders."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from webhook.core.model.documents import read
 from webhook.core.model.objects import JsonObject
-
-_ENDINGS = frozenset({".yaml", ".yml", ".json"})
+from webhook.store import yaml_files
 
 
 class ContextError(Exception):
@@ -23,7 +22,7 @@ def read_context(paths: Sequence[Path]) -> list[JsonObject]:
     problems: list[str] = []
     for path in paths:
         try:
-            for file in _files(path):
+            for file in yaml_files(path):
                 for document in read(file.read_text(encoding="utf-8-sig"), str(file)):
                     if error := document.error:
                         problems.append(f"{file}:{error.line}:{error.column}: {error.message}")
@@ -39,16 +38,3 @@ def read_context(paths: Sequence[Path]) -> list[JsonObject]:
     if problems:
         raise ContextError("\n".join(problems))
     return objects
-
-
-def _files(path: Path) -> Iterator[Path]:
-    if not path.is_dir():
-        yield path
-        return
-    for entry in sorted(path.iterdir()):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _files(entry)
-        elif entry.suffix in _ENDINGS:
-            yield entry

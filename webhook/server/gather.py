@@ -98,9 +98,9 @@ def gather(
     if not cluster.synced:
         raise NotSynced
     namespace = pod = automount = None
-    if wanted.namespace:
+    if wanted.namespace or wanted.labels:
         namespace = cluster.namespace(request.namespace)
-        if not _complete(namespace):
+        if namespace is None or (wanted.namespace and not _complete(namespace)):
             _may_wait(wait)
             namespace = cluster.read_namespace(request.namespace)
     if wanted.pod:
