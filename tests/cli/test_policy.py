@@ -20,7 +20,7 @@ def test_lint_accepts_the_shipped_set() -> None:
     result = run("lint")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("29 policies in force together, sha256:")
+    assert result.stdout.startswith("31 policies in force together, sha256:")
 
 
 def test_lint_tells_every_mistake_with_its_place(tmp_path: Path) -> None:
@@ -63,7 +63,9 @@ def test_show_says_what_there_is_instead() -> None:
     assert '"Tenant/acme" is no policy of this set; it holds: ' in result.stderr
 
 
-@pytest.mark.parametrize("kind", ["SecurityContextConstraints", "Platform", "Tenant"])
+@pytest.mark.parametrize(
+    "kind", ["SecurityContextConstraints", "Platform", "Tenant", "WorkloadDefaults"]
+)
 def test_schema_knows_every_field_that_the_loader_knows(kind: str) -> None:
     schema = json.loads(run("schema", kind).stdout)
 

@@ -435,7 +435,7 @@ def test_tenants_without_any_scc_are_odd() -> None:
 @pytest.mark.parametrize(
     ("spec", "place", "path"),
     [
-        ("{podSecurity: {require: baseline}}", "4:21", "spec.podSecurity"),
+        ("{podSecurity: {labelSync: true}}", "4:33", "spec.podSecurity.labelSync"),
         ("{scc: {uidAllocatorRange: 1-9/1}}", "4:33", "spec.scc.uidAllocatorRange"),
         ("{scc: {mcsAllocatorRange: 's0:/2'}}", "4:33", "spec.scc.mcsAllocatorRange"),
         ("{scc: {mcsLabelsPerProject: 5}}", "4:35", "spec.scc.mcsLabelsPerProject"),
@@ -450,7 +450,6 @@ def test_keys_of_a_platform_that_nothing_acts_on_yet(spec, place, path):
 @pytest.mark.parametrize(
     ("spec", "place", "path"),
     [
-        ("podSecurity: {require: restricted}", "6:16", "spec.podSecurity"),
         ("provision: {networkPolicy: none}", "6:14", "spec.provision"),
         (
             "namespaces: {selector: {matchLabels: {tenantgate.io/adopt: acme}}}",

@@ -182,6 +182,23 @@ def test_a_set_that_judges_nothing_registers_nothing() -> None:
     assert "webhooks" not in validating
 
 
+def test_workload_defaults_alone_are_sent_new_pods_and_resizes() -> None:
+    defaults = """
+apiVersion: tenantgate.io/v1
+kind: WorkloadDefaults
+metadata: {name: standard}
+spec: {}
+"""
+    made = entries(policies(defaults))
+
+    assert {name: set(sent(webhook)) for name, webhook in made.items()} == {
+        "workloads.mutate.tenantgate.io": {"CREATE pods"},
+        "workloads.validate.tenantgate.io": {"CREATE pods", "UPDATE pods/resize"},
+    }
+    assert {webhook["failurePolicy"] for webhook in made.values()} == {"Fail"}
+    assert entries(policies(f"{SCC}---{defaults}")).keys() == entries(policies()).keys()
+
+
 def test_every_default_is_written_out() -> None:
     """Otherwise a GitOps tool sees a difference to what the API server stores."""
     for webhook in entries(policies()).values():

@@ -16,6 +16,13 @@ from webhook.core.model.world import NoWorld, Ref, World
 from webhook.core.policyset import parse_policies
 from webhook.server.gather import NotSynced, WouldBlock, gather
 
+SCC = """\
+apiVersion: security.openshift.io/v1
+kind: SecurityContextConstraints
+metadata: {name: plain}
+runAsUser: {type: RunAsAny}
+seLinuxContext: {type: RunAsAny}
+"""
 READY = {UID_RANGE: "1000660000/10000", MCS: "s0:c26,c5"}
 
 
@@ -91,6 +98,28 @@ def test_a_namespace_that_is_new_is_read_live_once(cached: Namespace | None):
     assert cluster.asked == []
     assert ask(cluster, read(review()), wait=True).namespace == Namespace("shop", {}, READY)
     assert cluster.asked == ["namespace shop"]
+
+
+def test_defaults_need_a_namespaces_labels_and_not_its_ranges():
+    policies = parse_policies(
+        {
+            "defaults.yaml": """\
+apiVersion: tenantgate.io/v1
+kind: WorkloadDefaults
+metadata: {name: standard}
+spec: {}
+""",
+            "scc.yaml": SCC,
+        }
+    )
+    request = read(review(namespace="default"))
+    known, unknown = Live(Namespace("default", {"a": "b"})), Live(None, Namespace("default"))
+
+    facts = gather(request, policies, known, wait=False)
+    gather(request, policies, unknown, wait=True)
+
+    assert facts.namespace == Namespace("default", {"a": "b"})
+    assert (known.asked, unknown.asked) == ([], ["namespace default"])
 
 
 def test_a_namespace_that_does_not_exist_is_a_fact():

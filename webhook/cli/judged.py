@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from webhook.cli.manifests import Item
+from webhook.cli.plugin import of_namespace, of_pod, of_template, plugin
 from webhook.cli.who import Who
 from webhook.cluster.offline import OfflineCluster
 from webhook.core.engine import decide
@@ -19,6 +20,9 @@ from webhook.core.policyset import PolicySet
 from webhook.core.scc.wording import closest
 from webhook.core.workload import KINDS, RESOURCES, defaulted, template_of
 from webhook.reports.result import Located, Result, Verdict
+
+if TYPE_CHECKING:
+    from webhook.core.pss.plugin import Said
 
 Place = Callable[[FieldPath], FieldPath]
 
@@ -113,10 +117,16 @@ def _created(
         load=lambda: pod,
     )
     decision, facts = _decide(request, run, validate=True)
+    labels = run.cluster.namespace(read.namespace).labels
+    asked = plugin(read.namespace, labels, run.policies.platform, creator)
+    heard = of_pod(asked, pod, decision, bare=place is FieldPath) if asked else None
+    decision = _with(decision, heard)
     if decision.skipped and decision.allowed and not decision.findings:
-        return read.result._replace(verdict="skip", reason=decision.skipped)
+        said = facts if run.policies.defaults else ()  # which went by the namespace's labels
+        return read.result._replace(verdict="skip", reason=decision.skipped, assumptions=said)
     result = _result(read, decision, place, pod)
-    return result._replace(assumptions=(*assumed, *facts))
+    notes = (*result.notes, *(heard.notes if heard else ()))
+    return result._replace(assumptions=(*assumed, *facts), notes=notes)
 
 
 def _object(read: Object, run: Run) -> Result:
@@ -141,11 +151,49 @@ def _object(read: Object, run: Run) -> Result:
     )
     brings_pods = (request.group, request.resource) in RESOURCES
     decision, facts = _decide(request, run, validate=not brings_pods)
+    heard = _plugins_word(request, read, run)
+    decision = _with(decision, heard)
     if decision.skipped and decision.allowed and not decision.findings:
-        return read.result._replace(reason=decision.skipped)
+        bound = decision.requester not in (
+            "",
+            "platform",
+        )  # by isolation rules, which found nothing
+        return read.result._replace(reason="" if bound else decision.skipped)
     result = _result(read, decision, FieldPath)
     assumed = (_ORDINARY,) if run.who.assumed else ()
-    return result._replace(assumptions=(*assumed, *facts))
+    notes = (*result.notes, *(heard.notes if heard else ()))
+    return result._replace(assumptions=(*assumed, *facts), notes=notes)
+
+
+def _plugins_word(request: Request, read: Object, run: Run) -> "Said | None":
+    """Return what the cluster's own Pod Security admission says of a workload or a Namespace."""
+    platform = run.policies.platform
+    if (request.group, request.resource) == ("", "namespaces"):
+        return of_namespace(read.value, platform, request.user)
+    if (request.group, request.resource) not in RESOURCES:
+        return None
+    labels = run.cluster.namespace(read.namespace).labels
+    asked = plugin(read.namespace, labels, platform, request.user)
+    if asked is None:
+        return None
+    try:
+        template = template_of(read.value)
+    except ShapeError:  # told where its pods are decided
+        return None
+    return of_template(asked, template) if template else None
+
+
+def _with(decision: Decision, heard: "Said | None") -> Decision:
+    """Return a decision with what the cluster's own plugin says of the object as well, told once."""
+    if heard is None or not heard.findings or not decision.evaluated:
+        return decision
+    new = tuple(finding for finding in heard.findings if finding not in decision.findings)
+    refused = any(finding.action == "deny" for finding in heard.findings)
+    return replace(
+        decision,
+        allowed=decision.allowed and not refused,
+        findings=(*decision.findings, *new),
+    )
 
 
 def _decide(request: Request, run: Run, *, validate: bool) -> tuple[Decision, tuple[str, ...]]:
@@ -237,14 +285,20 @@ def _placed(attempt: Attempt, place: Place) -> Attempt:
 
 
 def _together(own: Result, pods: Result) -> Result:
-    """Return one result for a workload and its pods: the graver verdict, all findings."""
+    """Return one result for a workload and its pods: the graver verdict, each finding once."""
     if own.verdict in ("pass", "skip") and not own.findings:
         return pods
     graver = max(own, pods, key=lambda result: _GRAVITY[result.verdict])
+    told = [found.finding for found in pods.findings]
+    mine = (
+        found
+        for found in own.findings
+        if found.finding not in told and replace(found.finding, action="deny") not in told
+    )
     return pods._replace(
         verdict=graver.verdict,
         reason=graver.reason,
-        findings=(*own.findings, *pods.findings),
+        findings=(*mine, *pods.findings),
         notes=(*own.notes, *pods.notes),
         assumptions=(*own.assumptions, *pods.assumptions),
     )

@@ -103,6 +103,7 @@ def schema(kind: str | None) -> None:
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of each kind of policy that is not Kubernetes' own."""
     from webhook.core import platform
+    from webhook.core.mutation import document as defaults
     from webhook.core.scc import document
     from webhook.core.tenancy import tenant
 
@@ -110,6 +111,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         document.KIND: (document.API_VERSION, document.SCHEMA),
         platform.KIND: (platform.API_VERSION, platform.SCHEMA),
         tenant.KIND: (tenant.API_VERSION, tenant.SCHEMA),
+        defaults.KIND: (defaults.API_VERSION, defaults.SCHEMA),
     }
     found = {}
     for name, (version, shape) in kinds.items():

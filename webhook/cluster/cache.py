@@ -215,7 +215,7 @@ class _Namespaces:
 
     def __init__(self) -> None:
         self._known: dict[str, _NamespaceRecord] = {}
-        self._stamped: dict[str, frozenset[str]] = {}
+        self._stamped: dict[str, tuple[str, ...]] = {}
         self._writing = threading.Lock()
 
     def get(self, name: str) -> Namespace | None:
@@ -237,15 +237,19 @@ class _Namespaces:
 
     def of_tenant(self, tenant: str) -> Sequence[str]:
         """Return the names of the namespaces that carry a tenant's stamp, sorted."""
-        return sorted(self._stamped.get(tenant, ()))
+        return self._stamped.get(tenant, ())
 
     def _stamp(self, record: _NamespaceRecord | None, *, gone: bool = False) -> None:
         tenant = record[1].labels.get(TENANT) if record else None
         if record is None or not tenant:
             return
-        known = self._stamped.get(tenant, frozenset())
-        name = record[1].name
-        self._stamped[tenant] = known - {name} if gone else known | {name}
+        names = {*self._stamped.get(tenant, ())} - {record[1].name}
+        if not gone:
+            names.add(record[1].name)
+        if names:
+            self._stamped[tenant] = tuple(sorted(names))
+        else:
+            self._stamped.pop(tenant, None)
 
     def replace(self, records: list[_NamespaceRecord]) -> None:
         stamped: dict[str, set[str]] = {}
@@ -254,7 +258,7 @@ class _Namespaces:
                 stamped.setdefault(tenant, set()).add(namespace.name)
         with self._writing:
             self._known = {record[1].name: record for record in records}
-            self._stamped = {tenant: frozenset(names) for tenant, names in stamped.items()}
+            self._stamped = {tenant: tuple(sorted(names)) for tenant, names in stamped.items()}
 
     def put(self, record: _NamespaceRecord) -> None:
         with self._writing:

@@ -91,6 +91,14 @@ class OfflineCluster:
         if wanted.namespace:
             namespace, assumed = self._namespace(request.namespace)
             assumptions += assumed
+        elif wanted.labels:
+            namespace = self.namespace(request.namespace)
+            described = ("Namespace", "", request.namespace) in self._objects
+            if not described and any(policy.match.selector for policy in policies.defaults):
+                assumptions.append(
+                    f'namespace "{request.namespace}" is not described: '
+                    "taken to have no labels of its own"
+                )
         if wanted.pod:
             pod = self.pod(request.namespace, request.name)
         if wanted.service_account:

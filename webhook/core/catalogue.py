@@ -6,6 +6,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 
+from webhook.core.pss import controls as pss_controls
+from webhook.core.pss.control import Control
 from webhook.core.scc import rules as scc_rules
 from webhook.core.tenancy import rules as tenancy_rules
 from webhook.core.tenancy.rule import Intercept, Rule
@@ -26,11 +28,13 @@ class Entry:
 
 
 def entries() -> tuple[Entry, ...]:
-    """Return all built-in rules: the controls of SCCs, then the rules of tenancy in their order."""
+    """Return all built-in rules: controls of SCCs, of Pod Security, the rules of tenancy; in order."""
     by_module = {module.RULE.id: module for module in _modules(tenancy_rules)}
+    pss = {module.CONTROL.id: module for module in _modules(pss_controls)}
     scc = sorted(_modules(scc_rules), key=lambda module: int(module.RULE.order))
     return (
         *(_scc(module) for module in scc),
+        *(_pss(control, pss[control.id]) for control in pss_controls.CONTROLS),
         *(_tenancy(rule, by_module[rule.id]) for rule in tenancy_rules.RULES),
     )
 
@@ -58,6 +62,21 @@ def markdown() -> str:
     ]
     lines += [
         "",
+        "## Pod Security Standards",
+        "",
+        "The controls of Kubernetes' own standards, by the names that Kubernetes gives them. "
+        "[pod-security.md](pod-security.md) says where they are held against a pod.",
+        "",
+        "| control | what it holds | level |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {entry.id} | {entry.summary} {entry.explanation}".rstrip() + f" | {entry.reads} |"
+        for entry in known
+        if entry.family == "pss"
+    ]
+    lines += [
+        "",
         "## Tenancy",
         "",
         "*Subject* rules ask whether this requester may do this; they bind tenants, some of them everybody "
@@ -66,7 +85,7 @@ def markdown() -> str:
         "what a rule does: `deny`, `warn`, `audit`, `off`.",
     ]
     for entry in known:
-        if entry.family != "scc":
+        if entry.family not in ("scc", "pss"):
             lines += [
                 "",
                 f"### {entry.id} {entry.summary}",
@@ -86,6 +105,11 @@ def _modules(package: ModuleType) -> Iterator[ModuleType]:
 def _scc(module: ModuleType) -> Entry:
     summary, explanation = _doc(module)
     return Entry("scc", module.RULE.id, summary, explanation, module.RULE.grants, "deny")
+
+
+def _pss(control: Control, module: ModuleType) -> Entry:
+    summary, explanation = _doc(module)
+    return Entry("pss", control.id, summary, explanation, control.level, "deny")
 
 
 def _tenancy(rule: Rule, module: ModuleType) -> Entry:

@@ -15,11 +15,13 @@ from webhook.core.model.refusal import unreadable
 from webhook.core.model.request import Facts, Request, User
 from webhook.core.model.shapes import ShapeError
 from webhook.core.model.world import Ref, World, tenant_of
+from webhook.core.platform import LEVELS
 from webhook.core.policyset import PolicySet
 from webhook.core.scc import requests as scc
 from webhook.core.scc.requests import Needs as Needs
 
 if TYPE_CHECKING:
+    from webhook.core.mutation.admission import Outcome
     from webhook.core.tenancy.admission import Verdict
 
 MOST_BYTES = 2048
@@ -27,8 +29,13 @@ MOST_BYTES = 2048
 
 
 def needs(request: Request, policies: PolicySet) -> Needs:
-    """Return which facts SCC admission will ask for."""
-    return scc.needs(request, policies.platform, policies.sccs)
+    """Return which facts SCC admission and WorkloadDefaults will ask for."""
+    wanted = scc.needs(request, policies.platform, policies.sccs)
+    if _leaves_pods_alone(policies):
+        wanted = Needs()
+    if _defaults(request, policies) is not None:
+        wanted = replace(wanted, labels=True)
+    return wanted
 
 
 def identities(
@@ -78,10 +85,18 @@ def decide(request: Request, facts: Facts, policies: PolicySet) -> Decision:
         if request.operation in ("CREATE", "UPDATE") and said.object is not request.object:
             changed = said.object
             judged = replace(request, load=lambda: changed)
+    lent: Outcome | None = None
     try:
+        if (defaults := _defaults(judged, policies)) is not None:
+            lent = _by_defaults(defaults, judged, facts, policies)
+            if (filled := lent.object) is not judged.object:
+                judged = replace(judged, load=lambda: filled)
         decision = _by_scc(judged, facts, policies)
     except ShapeError as error:
         decision = unreadable(f"the object is no readable {request.kind}: {error}")
+    decision = _by_pod_security(judged, decision, facts, policies)
+    if lent is not None:
+        decision = _with_bounds(lent, decision)
     if platform.enforcement != "deny":
         decision = observed(decision, platform.enforcement)
     if said is not None:
@@ -94,10 +109,85 @@ def decide(request: Request, facts: Facts, policies: PolicySet) -> Decision:
 
 
 def _by_scc(request: Request, facts: Facts, policies: PolicySet) -> Decision:
-    """Return what SCCs say; a set that holds Tenants and no SCC leaves pods to tenancy alone."""
-    if not policies.sccs and policies.registry:
+    """Return what SCCs say; a set without any leaves pods to its other policies alone."""
+    if _leaves_pods_alone(policies):
         return Decision(allowed=True, object=request.object, skipped="the policies hold no SCC")
     return scc.decide(request, facts, policies.platform, policies.sccs)
+
+
+def _leaves_pods_alone(policies: PolicySet) -> bool:
+    """Tell whether a set means to hold no SCC, as it holds other policies that judge pods."""
+    return not policies.sccs and bool(policies.registry or policies.defaults)
+
+
+def _defaults(request: Request, policies: PolicySet) -> ModuleType | None:
+    """Return the WorkloadDefaults family where it has a say, imported when it first has."""
+    if not policies.defaults or request.resource != "pods":
+        return None
+    from webhook.core.mutation import admission
+
+    return admission if admission.concerns(request, policies.platform) else None
+
+
+def _by_defaults(
+    defaults: ModuleType, request: Request, facts: Facts, policies: PolicySet
+) -> "Outcome":
+    """Return the object with its gaps filled; the second pass, which changes nothing, as it is."""
+    found = facts.namespace or facts.world.namespace(request.namespace)
+    outcome: Outcome = defaults.judge(
+        request,
+        found,
+        tenant_of(facts.world, request.namespace),
+        policies.defaults,
+        fill=request.phase == "mutate" or policies.platform.enforcement != "deny",
+    )
+    return outcome
+
+
+def _with_bounds(lent: "Outcome", decision: Decision) -> Decision:
+    """Return the decision, with what WorkloadDefaults filled in and what they refuse."""
+    if lent.undecided:
+        return not_evaluated(lent.undecided, retry=True) if decision.allowed else decision
+    decision = replace(
+        decision,
+        findings=(*decision.findings, *lent.findings),
+        audit={**decision.audit, **lent.audit},
+        filled=lent.filled,
+    )
+    if not lent.findings:
+        return decision
+    message = lent.message if decision.allowed else f"{decision.message}\n{lent.message}"
+    return _refused(decision, message)
+
+
+def _refused(decision: Decision, message: str) -> Decision:
+    """Return a decision turned into a refusal for good, whatever else would have mended itself."""
+    return replace(
+        decision,
+        allowed=False,
+        message=message,
+        code=403,
+        reason="Forbidden",
+        retry_after=0,
+        evaluated=True,
+    )
+
+
+def _by_pod_security(
+    request: Request, decision: Decision, facts: Facts, policies: PolicySet
+) -> Decision:
+    """Return the decision, by what level of Pod Security is required of a tenant's pods as well."""
+    tenant = tenant_of(facts.world, request.namespace)
+    if not tenant:
+        return decision
+    required = policies.platform.pod_security
+    level = max(required.require, policies.registry.get(tenant).pod_security, key=LEVELS.index)
+    if level == "privileged":
+        return decision
+    from webhook.core.pss.floor import hold  # twenty modules, where there are tenants
+    from webhook.core.pss.labels import Standard
+
+    return hold(request, decision, Standard(level, required.version), tenant, policies.platform)
 
 
 def _tenancy(request: Request, policies: PolicySet, world: World) -> ModuleType | None:
@@ -134,15 +224,7 @@ def _together(said: "Verdict", decision: Decision) -> Decision:
     message = _refusal(denied)
     if not decision.allowed:
         message += "\n" + decision.message
-    return replace(
-        decision,
-        allowed=False,
-        message=message,
-        code=403,
-        reason="Forbidden",
-        retry_after=0,
-        evaluated=True,
-    )
+    return _refused(decision, message)
 
 
 def _refusal(denied: list[Finding]) -> str:

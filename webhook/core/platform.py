@@ -24,8 +24,12 @@ KIND = "Platform"
 
 Enforcement = Literal["deny", "warn", "audit"]
 RuleAction = Literal["deny", "warn", "audit", "off"]
+Level = Literal["privileged", "baseline", "restricted"]
 
-_LEVEL = Scalar(str, ("privileged", "baseline", "restricted"))
+LEVELS: tuple[Level, ...] = ("privileged", "baseline", "restricted")
+"""The levels of the Pod Security Standards, the strictest last."""
+
+_LEVEL = Scalar(str, LEVELS)
 SCHEMA = Object(
     {
         "apiVersion": STRING,
@@ -83,6 +87,7 @@ SCHEMA = Object(
     required=("metadata", "spec"),
 )
 
+_VERSION = re.compile(r"(latest|v1\.(0|[1-9][0-9]{0,8}))\Z")
 EXEMPT_NAMESPACES = frozenset(
     {"default", "kube-public", "kube-system", "openshift", "openshift-infra", "openshift-node"}
 )
@@ -97,6 +102,24 @@ class SccSettings:
     exemption_labels: Literal["ignore", "honour"] = "ignore"
     pod_updates: Literal["ratchet", "openshift"] = "ratchet"
     workloads: Literal["warn", "ignore"] = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class PodSecurity:
+    """`spec.podSecurity`: what tenants' pods must meet, and how the cluster's own plugin is set up.
+
+    `enforce`, `warn` and `audit` are the plugin's defaults for namespaces without a label, `exempt_*`
+    whom it lets off.
+    """
+
+    require: Level = "privileged"
+    version: str = "latest"
+    enforce: Level = "privileged"
+    warn: Level = "privileged"
+    audit: Level = "privileged"
+    exempt_users: frozenset[str] = frozenset()
+    exempt_runtime_classes: frozenset[str] = frozenset()
+    exempt_namespaces: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +178,7 @@ class Platform:
     enforcement: Enforcement = "deny"
     rules: Mapping[str, RuleAction] = field(default_factory=dict)
     scc: SccSettings = SccSettings()
+    pod_security: PodSecurity = PodSecurity()
 
     @property
     def reserved_networks(self) -> tuple[Network, ...]:
@@ -197,6 +221,7 @@ class Platform:
             enforcement=spec.get("enforcement") or plain.enforcement,
             rules=spec.get("rules") or {},
             scc=_scc(spec.get("scc") or {}),
+            pod_security=_pod_security(spec.get("podSecurity") or {}),
         )
 
 
@@ -244,6 +269,10 @@ def _value_mistakes(spec: Mapping[str, Any]) -> Iterator[Mistake]:
             re.compile(text)
         except re.error as error:
             yield Mistake(path, f'{path} is "{text}", no regular expression: {error}')
+    version = (spec.get("podSecurity") or {}).get("version")
+    if version is not None and not _VERSION.match(version):
+        path = at / "podSecurity" / "version"
+        yield Mistake(path, f'{path} is "{version}"; allowed: latest, or a version such as v1.31')
     own = {*(spec.get("namespaces") or Platform().namespaces)}
     for index, text in enumerate((spec.get("admins") or {}).get("serviceAccounts") or ()):
         path = at / "admins" / "serviceAccounts" / index
@@ -286,4 +315,19 @@ def _scc(spec: Mapping[str, Any]) -> SccSettings:
         exemption_labels=spec.get("exemptionLabels") or plain.exemption_labels,
         pod_updates=spec.get("podUpdates") or plain.pod_updates,
         workloads=spec.get("workloads") or plain.workloads,
+    )
+
+
+def _pod_security(spec: Mapping[str, Any]) -> PodSecurity:
+    plain = PodSecurity()
+    defaults, exempt = spec.get("defaults") or {}, spec.get("exemptions") or {}
+    return PodSecurity(
+        require=spec.get("require") or plain.require,
+        version=spec.get("version") or plain.version,
+        enforce=defaults.get("enforce") or plain.enforce,
+        warn=defaults.get("warn") or plain.warn,
+        audit=defaults.get("audit") or plain.audit,
+        exempt_users=frozenset(exempt.get("usernames") or ()),
+        exempt_runtime_classes=frozenset(exempt.get("runtimeClasses") or ()),
+        exempt_namespaces=frozenset(exempt.get("namespaces") or ()),
     )

@@ -19,17 +19,18 @@ from webhook.core.scc.order import in_order
 from webhook.core.tenancy.registry import Registry, conflicts
 
 if TYPE_CHECKING:
+    from webhook.core.mutation.document import WorkloadDefaults
     from webhook.core.tenancy.tenant import Tenant
 
 _LIST = ("v1", "List")
-_NOT_YET: Mapping[tuple[str, str], tuple[str, ...]] = {
+NOT_YET: Mapping[tuple[str, str], tuple[str, ...]] = {
     (platform.API_VERSION, platform.KIND): (
-        "podSecurity",
+        "podSecurity.labelSync",
         "scc.uidAllocatorRange",
         "scc.mcsAllocatorRange",
         "scc.mcsLabelsPerProject",
     ),
-    (platform.API_VERSION, "Tenant"): ("podSecurity", "provision", "namespaces.selector"),
+    (platform.API_VERSION, "Tenant"): ("provision", "namespaces.selector"),
 }
 """Keys of a spec that are part of its kind although nothing acts on them yet."""
 _LIST_SCHEMA = Object(
@@ -73,7 +74,7 @@ class Named:
 class PolicySet:
     """Everything that decisions are made by. One value, replaced as a whole.
 
-    `sccs` stand in the order in which they are tried. `rbac` are the RBAC documents of the folder,
+    `sccs` stand in the order in which they are tried, `defaults` in that in which they count. `rbac` are the RBAC documents of the folder,
     which count where no cluster answers. `hash` names the texts. `warnings` say what is odd.
     `documents` are all documents, in the order of their files.
     """
@@ -81,6 +82,7 @@ class PolicySet:
     sccs: tuple[Constraint, ...] = ()
     platform: Platform = field(default_factory=Platform)
     registry: Registry = field(default_factory=Registry)
+    defaults: "tuple[WorkloadDefaults, ...]" = ()
     rbac: tuple[JsonObject, ...] = ()
     hash: str = ""
     warnings: tuple[str, ...] = ()
@@ -104,12 +106,14 @@ def parse_policies(texts: Mapping[str, str]) -> PolicySet:
         where = ", ".join(sorted(texts)) or "the given paths"
         reader.problems.append(Problem(where, 1, 1, "no policy in it; a set holds at least one"))
     registry = reader.registry()
+    defaults = reader.defaults(registry)
     if reader.problems:
         raise PolicyError(tuple(sorted(reader.problems)))
     return PolicySet(
         sccs=in_order(reader.sccs),
         platform=reader.platform or Platform(),
         registry=registry,
+        defaults=defaults,
         rbac=tuple(reader.rbac),
         hash=digest(texts),
         warnings=tuple(str(warning) for warning in sorted(reader.warnings)),
@@ -159,6 +163,7 @@ class _Reader:
         self._place = _Place("", "", 0)
         self._platform_at: tuple[FieldPath, _Place] | None = None
         self._tenants: dict[str, tuple[Tenant, FieldPath, _Place]] = {}
+        self._defaults: list[tuple[WorkloadDefaults, FieldPath, _Place]] = []
 
     def take(self, document: Document, place: _Place) -> None:
         """Read one document, a `List` item by item."""
@@ -190,6 +195,9 @@ class _Reader:
             ),
             (platform.API_VERSION, platform.KIND): lambda item: self._platform(item, at),
             (platform.API_VERSION, "Tenant"): lambda item: self._tenant(item, at),
+            (platform.API_VERSION, "WorkloadDefaults"): lambda item: self._workload_defaults(
+                item, at
+            ),
         }
         kind = (value.get("apiVersion"), value.get("kind"))
         metadata = value.get("metadata")
@@ -246,6 +254,28 @@ class _Reader:
             self._tenants[found.name] = (found, at, self._place)
         return mistakes
 
+    def _workload_defaults(self, value: dict[str, Any], at: FieldPath) -> list[Mistake]:
+        from webhook.core.mutation import document  # not every set holds one
+
+        mistakes = document.mistakes(value)
+        if not mistakes:
+            found = document.WorkloadDefaults.from_object(value)
+            self._defaults.append((found, at, self._place))
+        return mistakes
+
+    def defaults(self, registry: Registry) -> "tuple[WorkloadDefaults, ...]":
+        """Return all WorkloadDefaults in their order, once the tenants that they name are checked."""
+        if not self._defaults:
+            return ()
+        from webhook.core.mutation.document import oddities, unknown_tenants
+
+        for found, at, document in self._defaults:
+            for mistake in unknown_tenants(found, registry.tenants):
+                self._problem(document, FieldPath((*at, *mistake.path)), mistake.message)
+            for oddity in oddities(found):
+                self._warn(document, FieldPath((*at, *oddity.path)), oddity.message)
+        return tuple(sorted((found for found, _, _ in self._defaults), key=lambda each: each.order))
+
     def registry(self) -> Registry:
         """Return all tenants, once what they say of each other is checked."""
         registry = Registry.of(found for found, _, _ in self._tenants.values())
@@ -296,7 +326,7 @@ class _Reader:
             at, document = self._platform_at
             at, who = at / "spec" / "cluster", "spec.cluster does not say "
         text = (
-            f"{who}{', '.join(absent)}: T-SVC-2, T-EP-1, T-NP-1 and T-SVC-3 cannot tell "
+            f"{who}{', '.join(absent)}: T-SVC-2, T-EP-1, T-NP-1 and T-ING-5 cannot tell "
             "the cluster's own addresses from others"
         )
         self._warn(document, at, text)
@@ -317,7 +347,7 @@ class _Reader:
 
     def _not_yet(self, value: dict[str, Any], at: FieldPath, document: Document) -> None:
         """Warn of keys whose time has not come, lest somebody rely on them."""
-        for key in _NOT_YET.get((value["apiVersion"], value["kind"]), ()):
+        for key in NOT_YET.get((value["apiVersion"], value["kind"]), ()):
             path = FieldPath.parse(f"spec.{key}")
             found: Any = value
             for step in path:

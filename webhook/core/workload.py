@@ -204,7 +204,7 @@ def _with_claims(
 
 
 def defaulted(pod: Pod, automount: bool | None = None) -> Pod:
-    """Return a pod as its creation reaches a webhook, in all that SCCs or Pod Security look at.
+    """Return a pod as its creation reaches a webhook, in all that policies look at.
 
     The API server has set the defaults of `v1.Pod`, dropped empty lists, and run its ServiceAccount
     plugin, by then. Doing it twice changes nothing. The argument stays as it is.
@@ -272,10 +272,13 @@ def _projection(source: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _container(container: Container, on_host: bool) -> Container:
-    """Return a container with its ports defaulted, and without lists that are empty."""
+    """Return a container with ports and requests defaulted, and without lists that are empty."""
     changed: dict[str, Any] = {}
     if ports := container.get("ports"):
         changed["ports"] = [_port(port, on_host) for port in ports]
+    resources: Any = container.get("resources")
+    if isinstance(resources, Mapping) and isinstance(limits := resources.get("limits"), Mapping):
+        changed |= _requests(resources, limits)
     security = container.get("securityContext", {})
     if [] in (capabilities := security.get("capabilities", {})).values():
         changed["securityContext"] = {
@@ -283,6 +286,15 @@ def _container(container: Container, on_host: bool) -> Container:
             "capabilities": _without_empty(capabilities, ("add", "drop")),
         }
     return cast(Container, {**container, **changed}) if changed else container
+
+
+def _requests(resources: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
+    """A limit without a request is the request as well."""
+    requests = resources.get("requests") or {}
+    if not isinstance(requests, Mapping) or all(requests.get(name) is not None for name in limits):
+        return {}
+    own = {name: value for name, value in requests.items() if value is not None}
+    return {"resources": {**resources, "requests": {**limits, **own}}}
 
 
 def _port(port: Mapping[str, Any], on_host: bool) -> dict[str, Any]:

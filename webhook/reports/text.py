@@ -95,7 +95,9 @@ def _by(result: Result) -> str:
 def _closest(result: Result) -> str:
     if result.closest:
         return f'; "{result.closest}" comes closest'
-    return "; no security context constraint (SCC) is usable for it" if result.attempts else ""
+    if result.scc or not result.attempts:
+        return ""
+    return "; no security context constraint (SCC) is usable for it"
 
 
 def _marked(text: str, verdict: Verdict, color: bool) -> str:

@@ -45,6 +45,13 @@ def ingress(host: str, **spec: Any) -> Any:
     return made("Ingress", "networking.k8s.io/v1", spec={"rules": [{"host": host}], **spec})
 
 
+def knocking() -> Any:
+    """Return a pod that every SCC admits, and baseline does not."""
+    sent = pod()
+    sent["spec"]["containers"][0]["livenessProbe"] = {"httpGet": {"host": "10.0.0.1", "port": 80}}
+    return sent
+
+
 MANIFESTS: Mapping[str, Any] = {
     "a config map": made("ConfigMap"),
     "a config map of another tenant": made("ConfigMap", namespace="globex-app"),
@@ -57,6 +64,7 @@ MANIFESTS: Mapping[str, Any] = {
     "a pod that is too much of everything": placed(
         pod(hostNetwork=True, nodeName="node-1", tolerations=[{"operator": "Exists"}])
     ),
+    "a pod that knocks at another host": placed(knocking()),
     "a deployment": placed(deployment(pod())),
     "a deployment from elsewhere": placed(deployment(from_elsewhere())),
     "a service": service(),

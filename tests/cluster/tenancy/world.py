@@ -40,6 +40,7 @@ spec:
   namespaces: [kube-system, kube-public, kube-node-lease, default, platform-system]
   cluster: {podCIDRs: [10.244.0.0/16], serviceCIDRs: [10.0.0.0/24], nodeCIDRs: [10.1.0.0/20]}
   hostnames: {platform: ["*.apps.example.com"]}
+  podSecurity: {require: baseline}
 """
 _ACME = """\
 apiVersion: tenantgate.io/v1

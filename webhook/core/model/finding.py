@@ -58,6 +58,15 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Filled:
+    """One value that WorkloadDefaults filled in: where, what, and the name of the policy it is from."""
+
+    path: FieldPath
+    value: Any
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The outcome of one request.
 
@@ -66,6 +75,7 @@ class Decision:
     object after mutation, `patch` the RFC 6902 operations that lead there, empty when nothing
     changed. `attempts` are the SCCs in the order tried, `skipped` says why nothing was judged.
     `requester` is the requester's class and `tenants` are theirs, where tenancy had a say.
+    `filled` is what WorkloadDefaults filled in.
     """
 
     allowed: bool
@@ -85,6 +95,7 @@ class Decision:
     evaluated: bool = True
     requester: str = ""
     tenants: tuple[str, ...] = ()
+    filled: tuple[Filled, ...] = ()
 
 
 def shown(value: Any) -> str:

@@ -31,15 +31,16 @@ from webhook.core.workload import RESOURCES, Template, defaulted, template_of
 class Needs:
     """What the shell has to gather before a decision.
 
-    `namespace`: the request's namespace. `grants`: what `identities` may use. `pod`: the stored pod
-    that a CONNECT names. `service_account`: the account in that namespace whose own settings
-    count, by name.
+    `namespace`: the request's namespace with its ranges, `labels`: the same, with or without them.
+    `grants`: what `identities` may use. `pod`: the stored pod that a CONNECT names.
+    `service_account`: the account in that namespace whose own settings count, by name.
     """
 
     namespace: bool = False
     grants: bool = False
     pod: bool = False
     service_account: str = ""
+    labels: bool = False
 
 
 def needs(request: Request, platform: Platform, sccs: Sequence[Constraint]) -> Needs:

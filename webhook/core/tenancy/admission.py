@@ -42,7 +42,7 @@ def case_of(request: Request, platform: Platform, registry: Registry, world: Wor
         request.user, platform, registry, lambda namespace: tenant_of(world, namespace)
     )
     namespace = _namespace(request, world)
-    stamp = namespace.labels.get(TENANT, "") if namespace else ""
+    stamp = str(namespace.labels.get(TENANT) or "") if namespace else ""
     case = Case(
         request=request,
         requester=requester,

@@ -134,7 +134,7 @@ _KINDS = (
         fix="call a host outside the cluster, or a Service of your own by its full name",
     ),
     Kind(
-        ("*/*-secret", "*/*-configmap", "*/auth-proxy-set-headers"),
+        ("*/*-secret", "*/*-configmap", "*/auth-proxy-set-headers", "nginx.*/custom-headers"),
         _refers,
         allowed="objects of your own namespaces",
         fix="copy the object into this namespace, and name it without a namespace",

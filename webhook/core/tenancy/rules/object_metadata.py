@@ -18,11 +18,13 @@ from webhook.core.tenancy.tenant import Keys
 
 _BOOKKEEPING = (
     "apps.kubernetes.io/*",
+    "autoscaling.alpha.kubernetes.io/*",
     "batch.kubernetes.io/*",
     "container.seccomp.security.alpha.kubernetes.io/*",
     "control-plane.alpha.kubernetes.io/leader",
     "controller-revision-hash",
     "controller-uid",
+    "cronjob.kubernetes.io/instantiate",
     "deployment.kubernetes.io/*",
     "deprecated.daemonset.template.generation",
     "endpoints.kubernetes.io/*",
@@ -38,6 +40,7 @@ _BOOKKEEPING = (
     "pod-template-generation",
     "pod-template-hash",
     "pv.kubernetes.io/*",
+    "resource.kubernetes.io/*",
     "seccomp.security.alpha.kubernetes.io/pod",
     "security.openshift.io/validated-scc-subject-type",
     "service.kubernetes.io/headless",

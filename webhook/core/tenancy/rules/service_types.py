@@ -45,7 +45,7 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
             why=f"Service type {kind} is not available to {case.tenant.name}",
         )
     spec = mapping(mapping(value).get("spec"))
-    if _needs_none(value, case) and spec.get(_ALLOCATE) is not False:
+    if _needs_none(value, case) and _allocates(spec, case):
         yield Finding(
             path=_SPEC / _ALLOCATE,
             observed=spec.get(_ALLOCATE, UNSET),
@@ -66,6 +66,15 @@ def _needs_none(value: Any, case: Case) -> bool:
     return (
         type_of(value) == "LoadBalancer" and "LoadBalancer" in granted and "NodePort" not in granted
     )
+
+
+def _allocates(spec: Mapping[str, Any], case: Case) -> bool:
+    """Tell whether a load balancer takes node ports: the API server fills in `true`.
+
+    Only a new Service is told not to by us, so where an old one says nothing, nothing is read into it.
+    """
+    said = spec.get(_ALLOCATE)
+    return said is not False and (said is not None or case.request.operation == "CREATE")
 
 
 def _ranges(case: Case) -> tuple[tuple[int, int], ...]:
