@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.core.samples import pod, request
+from webhook.core.engine import decide
+from webhook.core.model.request import Facts, Namespace
 from webhook.core.model.schema import METADATA, Object
 from webhook.core.platform import PodSecurity
 from webhook.core.policyset import NOT_YET, PolicySet, parse_policies
 from webhook.core.tenancy.tenant import API_VERSION, KIND, SCHEMA
+from webhook.store import load
 
 ROOT = Path(__file__).parent.parent
 POLICIES = ROOT / "policies"
@@ -297,3 +301,25 @@ def _keys(value: Mapping[str, Any], at: str = "") -> Iterator[str]:
         yield f"{at}{key}"
         if isinstance(item, dict):
             yield from _keys(item, f"{at}{key}.")
+
+
+def test_a_container_that_names_nothing_gets_small_requests_and_in_a_tenants_namespace_limits() -> (
+    None
+):
+    plain = Namespace("shop", {}, {"openshift.io/sa.scc.uid-range": "1/2"})
+    owned = Namespace("shop", {"tenantgate.io/tenant": "acme"})
+
+    small, limited = (_resources(where) for where in (plain, owned))
+
+    assert small == {"requests": {"cpu": "25m", "memory": "64Mi"}}
+    assert limited == {
+        "requests": {"cpu": "25m", "memory": "64Mi", "ephemeral-storage": "64Mi"},
+        "limits": {"memory": "512Mi", "ephemeral-storage": "2Gi"},
+    }
+
+
+def _resources(namespace: Namespace) -> Any:
+    """Return what the shipped defaults make of a container without resources."""
+    defaults = replace(load(), sccs=())
+    decision = decide(request(pod()), Facts(namespace=namespace), defaults)
+    return decision.object["spec"]["containers"][0]["resources"]

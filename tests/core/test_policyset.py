@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.core.samples import SCC
+from webhook.core.platform import PodSecurity
 from webhook.core.policyset import PolicyError, PolicySet, digest, parse_policies
 from webhook.core.scc.document import SCHEMA
 
@@ -516,3 +517,37 @@ def test_a_set_cannot_be_changed() -> None:
 
     with pytest.raises(FrozenInstanceError):
         policies.sccs = ()
+
+
+# pod security
+
+
+def test_what_a_platform_says_of_pod_security() -> None:
+    text = """{podSecurity: {require: restricted, version: v1.31,
+    defaults: {enforce: baseline, audit: restricted},
+    exemptions: {usernames: [ci], runtimeClasses: [gvisor], namespaces: [kube-system]}}}"""
+
+    found = parse_policies({"a.yaml": PLATFORM.replace("{}", text)}).platform.pod_security
+
+    assert found == PodSecurity(
+        require="restricted",
+        version="v1.31",
+        enforce="baseline",
+        audit="restricted",
+        exempt_users=frozenset({"ci"}),
+        exempt_runtime_classes=frozenset({"gvisor"}),
+        exempt_namespaces=frozenset({"kube-system"}),
+    )
+
+
+@pytest.mark.parametrize("version", ["1.31", "v1.031", "newest", "v2.0", ""])
+def test_a_version_of_a_standard_is_latest_or_that_of_kubernetes(version: str) -> None:
+    text = PLATFORM.replace("{}", f'{{podSecurity: {{version: "{version}"}}}}')
+
+    with pytest.raises(PolicyError) as caught:
+        parse_policies({"a.yaml": text})
+
+    assert str(caught.value) == (
+        f'a.yaml:4:31: spec.podSecurity.version is "{version}"; allowed: latest, or a version '
+        "such as v1.31"
+    )

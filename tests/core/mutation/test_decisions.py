@@ -62,6 +62,15 @@ def test_the_audit_annotation_names_each_policy_with_what_it_filled_in() -> None
     )
 
 
+def test_the_audit_annotation_has_an_end() -> None:
+    many = [{"name": f"c{n}", "image": "x"} for n in range(40)]
+
+    decision = decided(request(pod({"spec.containers": many})), loaded(FILLING))
+
+    assert len(decision.audit["defaults"]) == 1024
+    assert decision.audit["defaults"].endswith("...")
+
+
 @pytest.mark.parametrize("name", ["kube-system", "kube-node-lease", "tenantgate-system"])
 def test_what_a_repair_needs_is_left_alone(name: str) -> None:
     policies = loaded(STANDARD)
@@ -175,7 +184,7 @@ def test_a_resize_is_held_to_what_it_breaks_anew() -> None:
 
 
 @pytest.mark.parametrize("change", [{"resource": "deployments", "group": "apps"},
-                                    {"subresource": "binding"},
+                                    {"subresource": "binding"}, {"group": "metrics.k8s.io"},
                                     {"operation": "DELETE"}])  # fmt: skip
 def test_other_requests_are_none_of_their_business(change: dict[str, Any]) -> None:
     policies = loaded(STANDARD)

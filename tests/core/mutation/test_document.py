@@ -119,6 +119,24 @@ WRONG: dict[str, tuple[str, str]] = {
         "DoNotSchedule, labelSelector: {}}]}",
         "5:47: spec.pod.topologySpreadConstraints[0].maxSkew is 0; allowed: 1 or more",
     ),
+    "two spreads over one thing": (
+        "  pod: {topologySpreadConstraints: [&a {maxSkew: 1, topologyKey: zone, whenUnsatisfiable: "
+        "DoNotSchedule, labelSelector: {}}, *a]}",
+        "5:37: spec.pod.topologySpreadConstraints[1] is a second one for zone with DoNotSchedule; a pod "
+        "has one at most",
+    ),
+    "domains that nothing waits for": (
+        "  pod: {topologySpreadConstraints: [{maxSkew: 1, minDomains: 2, topologyKey: zone, "
+        "whenUnsatisfiable: ScheduleAnyway, labelSelector: {}}]}",
+        "5:62: spec.pod.topologySpreadConstraints[0].minDomains: allowed: only with whenUnsatisfiable: "
+        "DoNotSchedule",
+    ),
+    "label keys of no selector": (
+        "  pod: {topologySpreadConstraints: [{maxSkew: 1, matchLabelKeys: [app], topologyKey: zone, "
+        "whenUnsatisfiable: ScheduleAnyway}]}",
+        "5:66: spec.pod.topologySpreadConstraints[0].matchLabelKeys: allowed: only with a "
+        "labelSelector, which may be {}",
+    ),
 }
 
 

@@ -249,3 +249,31 @@ def test_a_workload_is_not_judged_twice_and_no_other_object_is() -> None:
     assert paths(decided(asked)) == []
     other = request({"spec": {}}, resource="configmaps", kind="ConfigMap", phase="validate")
     assert paths(decided(other)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "more"),
+    [
+        (deployment(UNMASKED), {"operation": "DELETE"}),
+        (deployment(UNMASKED), {"subresource": "scale", "operation": "UPDATE"}),
+        ({**deployment({}), "apiVersion": "example.com/v1"}, {}),
+        ({**deployment({}), "spec": {}}, {"sccs": ()}),
+    ],
+    ids=["deleted", "scaled", "another kind", "without template"],
+)
+def test_what_is_no_new_template_is_not_warned_of(value: Any, more: dict[str, Any]) -> None:
+    sccs = more.pop("sccs", (LAX_SCC,))
+    asked = request(value, group="apps", resource="deployments", kind="Deployment")
+
+    decision = decided(replace(asked, phase="validate", user=ADMIN, **more), sccs=sccs)
+
+    assert decision.allowed
+    assert paths(decision) == []
+
+
+def test_a_pod_that_cannot_be_read_is_told_to_be_so_once() -> None:
+    unreadable = decided(request(pod({"spec.hostPID": "yes"}), user=ADMIN))
+    probing = pod({"spec.containers[0].livenessProbe": {"httpGet": {"host": 5}}})
+
+    assert (unreadable.code, paths(unreadable)) == (422, [])
+    assert paths(decided(request(probing))) == ["spec.containers[0].livenessProbe.httpGet.host"]

@@ -71,4 +71,4 @@ def _one_has_resources(a: dict[str, Any], b: dict[str, Any], key: str) -> bool:
 
 def _same_quantity(a: Any, b: Any) -> bool:
     left = quantity(a)
-    return bool(a == b) if left is None else left == quantity(b)
+    return type(a) is type(b) and bool(a == b) if left is None else left == quantity(b)

@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 _QUANTITY = re.compile(
     r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))"
@@ -31,7 +32,13 @@ def quantity(value: object) -> Fraction | None:
         return Fraction(value)
     if isinstance(value, float):
         return Fraction(Decimal(repr(value)))
-    if not isinstance(value, str) or not (match := _QUANTITY.match(value)):
+    return _read(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=4096)  # everybody writes the same few
+def _read(text: str) -> Fraction | None:
+    match = _QUANTITY.match(text)
+    if not match:
         return None
     number, suffix, exponent = match.groups()
     scale = _SUFFIX[suffix] if exponent is None else Fraction(10) ** int(exponent)

@@ -8,9 +8,10 @@ from webhook.core.model.finding import Filled, Finding, line
 from webhook.core.model.marks import TENANT
 from webhook.core.model.objects import Json
 from webhook.core.model.request import Namespace, Request
+from webhook.core.model.world import annotations
 from webhook.core.mutation import bounds, resources, scheduling, token
 from webhook.core.mutation.document import WorkloadDefaults
-from webhook.core.mutation.layers import pod_layer
+from webhook.core.mutation.layers import lends_to_pods, pod_layer
 from webhook.core.mutation.pods import Draft, shaped
 from webhook.core.platform import Platform
 
@@ -101,19 +102,24 @@ def judge(
     policies = tuple(policy for policy in defaults if policy.match.takes_namespace(owner, labels))
     if not policies:
         return Outcome(request.object)
-    pod = shaped(request.object)
-    if _is_mirror(pod, request):
+    if _is_mirror(request):
         return Outcome(request.object)
     if request.operation == "UPDATE":
-        before = set(map(_element, bounds.check(shaped(request.old_object), policies)))
-        found = (each for each in bounds.check(pod, policies) if _element(each) not in before)
-        return Outcome(request.object, findings=tuple(found))
-    draft = Draft(pod)
+        old, new = (
+            bounds.check(shaped(each, whole=False), policies)
+            for each in (request.old_object, request.object)
+        )
+        before = set(map(_element, old))
+        found = tuple(each for each in new if _element(each) not in before)
+        return Outcome(request.object, findings=found)
+    whole = lends_to_pods(policies)
+    draft = Draft(shaped(request.object, whole=whole))
     if fill:
-        layer = pod_layer(policies)
-        token.fill(draft, layer)
         resources.fill(draft, policies)
+    if fill and whole:
+        layer = pod_layer(policies)
         scheduling.fill(draft, layer)
+        token.fill(draft, layer)
     return Outcome(
         draft.pod if draft.filled else request.object,
         tuple(draft.filled),
@@ -125,9 +131,9 @@ def _element(finding: Finding) -> tuple[Any, ...]:
     return finding.path, str(finding.observed), finding.rule, finding.allowed
 
 
-def _is_mirror(pod: Mapping[str, Any], request: Request) -> bool:
+def _is_mirror(request: Request) -> bool:
     """Tell whether a node reports a pod that it runs already, from a file of its own."""
-    annotations = (pod.get("metadata") or {}).get("annotations") or {}
     user = request.user
-    is_node = user.name.startswith("system:node:") and "system:nodes" in user.groups
-    return is_node and _MIRROR in annotations
+    if not (user.name.startswith("system:node:") and "system:nodes" in user.groups):
+        return False
+    return _MIRROR in annotations(request.object)

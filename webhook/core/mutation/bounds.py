@@ -8,7 +8,7 @@ from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import UNSET, Finding
 from webhook.core.model.quantity import canonical, printed, quantity
 from webhook.core.mutation.document import KIND, Amount, WorkloadDefaults
-from webhook.core.mutation.layers import Policies
+from webhook.core.mutation.layers import Policies, bounding
 from webhook.core.mutation.pods import KINDS
 from webhook.core.mutation.resources import covering
 
@@ -25,12 +25,15 @@ class _Value(NamedTuple):
 
 def check(pod: Mapping[str, Any], policies: Policies) -> Iterator[Finding]:
     """Yield everything that is outside a bound of any of the policies, each place once."""
+    policies = bounding(policies)
+    if not policies:
+        return
     spec = pod.get("spec") or {}
     seen: set[tuple[FieldPath, str, str]] = set()
     for kind in KINDS:
         for index, container in enumerate(spec.get(kind) or ()):
+            holder = _Holder(container, _SPEC / kind / index, spec)
             for policy in covering(container, policies):
-                holder = _Holder(container, _SPEC / kind / index, spec)
                 for finding in _findings(holder, policy):
                     key = (finding.path, finding.rule, finding.allowed)
                     if key not in seen:  # a value of the pod's counts for several containers

@@ -40,6 +40,21 @@ class PodLayer:
     spread: tuple[Lent, ...]
 
 
+@lru_cache(maxsize=256)
+def narrowed(policies: Policies) -> bool:
+    """Tell whether any of the policies is for some containers only."""
+    return any(
+        policy.match.containers is not None or policy.match.images is not None
+        for policy in policies
+    )
+
+
+@lru_cache(maxsize=256)
+def bounding(policies: Policies) -> Policies:
+    """Return those policies that hold containers to anything."""
+    return tuple(policy for policy in policies if policy.least or policy.most or policy.ratio)
+
+
 @lru_cache(maxsize=256)  # as many combinations of policies as fit the same containers
 def container_layer(policies: Policies) -> ContainerLayer:
     """Return what policies lend to a container, those of an earlier one before those of a later."""
@@ -51,6 +66,12 @@ def container_layer(policies: Policies) -> ContainerLayer:
         resources=tuple(dict.fromkeys((*requests, *limits))),
         pull_policy=_one(policies, lambda policy: policy.pull_policy or None),
     )
+
+
+@lru_cache(maxsize=256)
+def lends_to_pods(policies: Policies) -> bool:
+    """Tell whether any of the policies says something of the pod as a whole."""
+    return any(policy.pod != PodDefaults() for policy in policies)
 
 
 @lru_cache(maxsize=256)

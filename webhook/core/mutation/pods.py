@@ -8,7 +8,6 @@ from webhook.core.model.finding import Filled
 from webhook.core.model.objects import Json
 from webhook.core.model.quantity import quantity
 from webhook.core.model.shapes import (
-    METADATA,
     ShapeError,
     anything,
     boolean,
@@ -30,40 +29,43 @@ def _quantity(value: Any) -> Any:
 
 
 _RESOURCES = object_of(limits=map_of(_quantity), requests=map_of(_quantity))
-_CONTAINER = object_of(
-    name=string,
-    image=string,
-    imagePullPolicy=string,
-    resources=_RESOURCES,
-    volumeMounts=list_of(object_of(name=string)),
+_CONTAINERS = list_of(
+    object_of(name=string, image=string, imagePullPolicy=string, resources=_RESOURCES)
 )
-_POD = object_of(
-    metadata=METADATA,
+_SIZED = object_of(
+    spec=object_of(containers=_CONTAINERS, initContainers=_CONTAINERS, resources=_RESOURCES)
+)
+_MOUNTING = list_of(object_of(volumeMounts=list_of(object_of(name=string))))
+_PLACED = object_of(
+    metadata=object_of(labels=map_of(string)),
     spec=object_of(
         automountServiceAccountToken=boolean,
-        containers=list_of(_CONTAINER),
-        initContainers=list_of(_CONTAINER),
+        containers=_MOUNTING,
+        initContainers=_MOUNTING,
         nodeSelector=map_of(string),
         priority=integer,
         priorityClassName=string,
-        resources=_RESOURCES,
         tolerations=list_of(object_of(key=string, operator=string, value=string, effect=string)),
         topologySpreadConstraints=list_of(object_of(topologyKey=string, whenUnsatisfiable=string)),
         volumes=list_of(object_of(name=string, projected=object_of(sources=list_of(anything)))),
     ),
 )
 
-Resources = Mapping[str, Mapping[str, Any]]
 Path = tuple[str | int, ...]
 
 
-def shaped(value: Json) -> Mapping[str, Any]:
+def shaped(value: Json, *, whole: bool) -> Mapping[str, Any]:
     """Return the value as a pod; what did not have to change is shared.
+
+    Args:
+        value: what was sent.
+        whole: whether more is read than its containers and their resources.
 
     Raises:
         ShapeError: a field that is read here has another type, or the value is no object.
     """
-    return cast(Mapping[str, Any], _POD(value))
+    sized = _SIZED(value)
+    return cast(Mapping[str, Any], _PLACED(sized) if whole else sized)
 
 
 class Draft:

@@ -5,16 +5,16 @@ from typing import Any
 
 from webhook.core.model.quantity import quantity
 from webhook.core.mutation.document import Amount
-from webhook.core.mutation.layers import ContainerLayer, Lent, Policies, container_layer
+from webhook.core.mutation.layers import ContainerLayer, Lent, Policies, container_layer, narrowed
 from webhook.core.mutation.pods import KINDS, Draft, Path
 from webhook.core.mutation.values import overcommits
 
 
 def covering(container: Mapping[str, Any], policies: Policies) -> Policies:
     """Return those policies whose name and image patterns a container fits."""
-    name, image = container.get("name") or "", container.get("image") or ""
-    if all(policy.match.containers is policy.match.images is None for policy in policies):
+    if not narrowed(policies):
         return policies
+    name, image = container.get("name") or "", container.get("image") or ""
     return tuple(policy for policy in policies if policy.match.takes_container(name, image))
 
 
@@ -27,12 +27,27 @@ def fill(draft: Draft, policies: Policies) -> None:
     taken = {*(shared.get("requests") or ()), *(shared.get("limits") or ())}
     for kind in KINDS:
         old = draft.spec.get(kind) or []
-        new = []
+        new: list[Any] | None = None
         for index, container in enumerate(old):
             layer = container_layer(covering(container, policies))
-            new.append(_filled(container, layer, taken, draft, ("spec", kind, index)))
-        if any(a is not b for a, b in zip(old, new, strict=True)):
+            if _is_full(container, layer):
+                continue
+            filled = _filled(container, layer, taken, draft, ("spec", kind, index))
+            if filled is not container:
+                new = new or list(old)
+                new[index] = filled
+        if new is not None:
             draft.set(**{kind: new})
+
+
+def _is_full(container: Mapping[str, Any], layer: ContainerLayer) -> bool:
+    """Tell at a glance whether a container lacks nothing, as most that are looked after do."""
+    pull = layer.pull_policy
+    if pull is not None and container.get("imagePullPolicy") != pull.value:
+        return False
+    own = container.get("resources") or {}
+    requests, limits = own.get("requests") or {}, own.get("limits") or {}
+    return layer.requests.keys() <= requests.keys() and layer.limits.keys() <= limits.keys()
 
 
 def _filled(
