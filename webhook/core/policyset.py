@@ -1,8 +1,8 @@
 """All policy texts in; one checked set, or every problem, out."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from webhook.core import platform
@@ -70,13 +70,14 @@ class Named:
     value: JsonObject = field(repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PolicySet:
     """Everything that decisions are made by. One value, replaced as a whole.
 
-    `sccs` stand in the order in which they are tried, `defaults` in that in which they count. `rbac` are the RBAC documents of the folder,
-    which count where no cluster answers. `hash` names the texts. `warnings` say what is odd.
-    `documents` are all documents, in the order of their files.
+    `sccs` stand in the order in which they are tried, `defaults` in that in which they count.
+    `rbac` are the RBAC documents of the folder, which count where no cluster answers. `warnings`
+    say what is odd. `documents` are all documents, in the order of their files, and `texts` the
+    files.
     """
 
     sccs: tuple[Constraint, ...] = ()
@@ -84,9 +85,14 @@ class PolicySet:
     registry: Registry = field(default_factory=Registry)
     defaults: "tuple[WorkloadDefaults, ...]" = ()
     rbac: tuple[JsonObject, ...] = ()
-    hash: str = ""
     warnings: tuple[str, ...] = ()
     documents: tuple[Named, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def hash(self) -> str:
+        """The name of the set: the same for the same files with the same content."""
+        return digest(self.texts)
 
 
 def parse_policies(texts: Mapping[str, str]) -> PolicySet:
@@ -115,7 +121,7 @@ def parse_policies(texts: Mapping[str, str]) -> PolicySet:
         registry=registry,
         defaults=defaults,
         rbac=tuple(reader.rbac),
-        hash=digest(texts),
+        texts=dict(texts),
         warnings=tuple(str(warning) for warning in sorted(reader.warnings)),
         documents=tuple(reader.named),
     )
@@ -123,6 +129,8 @@ def parse_policies(texts: Mapping[str, str]) -> PolicySet:
 
 def digest(texts: Mapping[str, str]) -> str:
     """Return the name of a set: the same for the same files with the same content."""
+    import hashlib  # loads OpenSSL, which a command that prints no hash can do without
+
     state = hashlib.sha256()
     for file in sorted(texts):
         for part in (file, texts[file]):
