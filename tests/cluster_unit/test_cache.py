@@ -426,6 +426,17 @@ def test_a_live_read_is_bounded_in_time(server, follow):
         cache.read_namespace("shop")
 
 
+def test_hosts_in_use_are_read_live(server, cache):
+    path = "/apis/networking.k8s.io/v1/ingresses"
+    web = {"metadata": {"namespace": "shop", "name": "web"}}
+    server.single[path] = {"items": [{**web, "spec": {"rules": [{"host": "Shop.example.com"}]}}]}
+
+    read = cache.read_hosts()
+    assert [use.ref.name for use in read.of("shop.example.com")] == ["web"]
+    assert list(cache.world({}, {}).host_uses("shop.example.com")) == []
+    assert len(list(cache.world({}, {}, read).host_uses("shop.example.com"))) == 1
+
+
 def test_pods_are_read_live(server, cache):
     pod = {"metadata": {"name": "web", "namespace": "shop"}, "spec": {"containers": []}}
     server.single["/api/v1/namespaces/shop/pods/web"] = pod

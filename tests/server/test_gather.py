@@ -7,6 +7,7 @@ import pytest
 
 from tests.server.parts import POLICIES, body, pod, review
 from webhook.cluster.access import AccessReviews
+from webhook.cluster.live import HostIndex
 from webhook.cluster.offline import MCS, UID_RANGE
 from webhook.core.engine import decide
 from webhook.core.model.objects import JsonObject, Pod
@@ -57,8 +58,15 @@ class Live:
         self.asked.append(f"namespaces of {tenant}")
         return []
 
+    def read_hosts(self) -> HostIndex | None:
+        self.asked.append("hosts")
+        return None
+
     def world(
-        self, fetched: Mapping[Ref, JsonObject | None], counts: Mapping[str, Sequence[str]]
+        self,
+        fetched: Mapping[Ref, JsonObject | None],
+        counts: Mapping[str, Sequence[str]],
+        hosts: HostIndex | None = None,
     ) -> World:
         return NoWorld()
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from webhook.cluster.access import Answers
 from webhook.cluster.client import Api, path_of
-from webhook.cluster.live import HostIndex, LiveWorld, Managed, Objects
+from webhook.cluster.live import MOST_OBJECTS, ROUTES, HostIndex, LiveWorld, Managed, Objects
 from webhook.cluster.watch import PACE, Pace, Watcher
 from webhook.core.model.marks import MANAGED, TENANT
 from webhook.core.model.objects import JsonObject, Pod
@@ -101,7 +101,7 @@ class ClusterCache:
                 for resource, managed in self._managed.items()
             ),
         ]
-        for resource in ("httproutes", "grpcroutes", "tlsroutes"):
+        for resource in ROUTES:
             sink = self._hosts.sink("gateway.networking.k8s.io", resource)
             path = f"{gateway}/{resource}"
             followed.append(Watcher(self._api, resource, path, sink, self._pace, optional=True))
@@ -176,15 +176,31 @@ class ClusterCache:
         return cast(Pod | None, self._api.find(path, timeout=self._timeout))
 
     def world(
-        self, fetched: Mapping[Ref, JsonObject | None], counts: Mapping[str, Sequence[str]]
+        self,
+        fetched: Mapping[Ref, JsonObject | None],
+        counts: Mapping[str, Sequence[str]],
+        hosts: HostIndex | None = None,
     ) -> World:
         """Return the cluster as isolation rules see it.
 
         Args:
             fetched: the objects that were read live for one request.
             counts: the namespaces of tenants that were read live for it, by tenant.
+            hosts: the hosts in use, where they were read live for it.
         """
-        return LiveWorld(self._namespaces, self._hosts, self._managed, fetched, counts)
+        index = self._hosts if hosts is None else hosts
+        return LiveWorld(self._namespaces, index, self._managed, fetched, counts)
+
+    def read_hosts(self) -> HostIndex | None:
+        """Ask the API server for the hosts in use; None where they are too many to ask each time.
+
+        Of two requests for one host in the same moment a cache would admit both. Beyond
+        `MOST_OBJECTS` the cache has to do: a list of them all would take longer than a request may.
+
+        Raises:
+            ClusterError: it gave no answer.
+        """
+        return self._objects.hosts() if len(self._hosts) <= MOST_OBJECTS else None
 
     def read(self, ref: Ref) -> JsonObject | None:
         """Ask the API server for any object; None if there is none.

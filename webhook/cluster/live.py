@@ -18,12 +18,19 @@ class HostIndex:
     """Host names in use by Ingresses and routes."""
 
     def __init__(self) -> None:
+        self._sinks: list[_Hosts] = []
         self._by_host: dict[str, dict[Ref, tuple[HostUse, ...]]] = {}
         self._wildcards = Wildcards()
 
     def sink(self, group: str, resource: str) -> "_Hosts":
         """Return where the objects of one resource go."""
-        return _Hosts(self, group, resource)
+        sink = _Hosts(self, group, resource)
+        self._sinks.append(sink)
+        return sink
+
+    def __len__(self) -> int:
+        """Return how many objects are known, with hosts or without."""
+        return sum(len(sink) for sink in self._sinks)
 
     def of(self, host: str) -> Iterable[HostUse]:
         """Return every use of a host name by that very spelling."""
@@ -54,6 +61,12 @@ class HostIndex:
                 self._by_host.pop(host, None)
 
 
+ROUTES = ("httproutes", "grpcroutes", "tlsroutes")
+"""The routes of the Gateway API that name hosts."""
+
+MOST_OBJECTS = 2000
+"""With hosts, up to which all of them are listed anew where a host is taken."""
+
 _HostRecord = tuple[Ref, tuple[HostUse, ...]]
 
 
@@ -65,6 +78,9 @@ class _Hosts:
         self._group = group
         self._resource = resource
         self._hosts: dict[Ref, frozenset[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._hosts)
 
     def read(self, obj: JsonObject) -> _HostRecord:
         metadata = obj.get("metadata")
@@ -162,6 +178,25 @@ class Objects:
         if not isinstance(items, list):
             raise ClusterError("the server sent no list of namespaces")
         return sorted(str(item["metadata"]["name"]) for item in items)
+
+    def hosts(self) -> HostIndex:
+        """Return the hosts that Ingresses and routes use now; routes that are not served use none."""
+        index = HostIndex()
+        ingresses = ("networking.k8s.io", "v1", "ingresses")
+        for group, version, resource in (
+            ingresses,
+            *(("gateway.networking.k8s.io", "v1", route) for route in ROUTES),
+        ):
+            sink = index.sink(group, resource)
+            found: Any = self._api.find(
+                path_of("apis", group, version, resource), timeout=self._timeout
+            )
+            listed = found.get("items") if isinstance(found, Mapping) else None
+            if found is not None and not isinstance(listed, list):
+                raise ClusterError(f"the server sent no list of {resource}")
+            for item in listed or ():
+                sink.put(sink.read(item))
+        return index
 
     def _version(self, group: str) -> str:
         if not group:

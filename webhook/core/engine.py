@@ -47,10 +47,15 @@ def identities(
 
 @dataclass(frozen=True, slots=True)
 class Lookups:
-    """What tenancy rules look up for a request: objects, and tenants whose namespaces they count."""
+    """What tenancy rules look up for a request, besides what indexes hold.
+
+    `refs` are objects, `counted` tenants whose namespaces are counted; `hosts` says that host names
+    are taken, which of two requests at once only one may.
+    """
 
     refs: tuple[Ref, ...] = ()
     counted: tuple[str, ...] = ()
+    hosts: bool = False
 
 
 def lookups(request: Request, policies: PolicySet, world: World) -> Lookups:
@@ -64,8 +69,8 @@ def lookups(request: Request, policies: PolicySet, world: World) -> Lookups:
     tenancy = _tenancy(request, policies, world)
     if tenancy is None:
         return Lookups()
-    refs, counted = tenancy.lookups(request, policies.platform, policies.registry, world)
-    return Lookups(refs, counted)
+    found = tenancy.lookups(request, policies.platform, policies.registry, world)
+    return Lookups(*found)
 
 
 def decide(request: Request, facts: Facts, policies: PolicySet) -> Decision:

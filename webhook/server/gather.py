@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Protocol, cast
 
 from webhook.cluster.access import AccessReviews, Answers
+from webhook.cluster.live import HostIndex
 from webhook.cluster.offline import MCS, UID_RANGE, OfflineCluster
 from webhook.core.engine import identities, lookups, needs
 from webhook.core.model.objects import JsonObject, Pod
@@ -60,8 +61,15 @@ class LiveTenancy(Cluster, Protocol):
         """Return the namespaces of a tenant as the API server has them now."""
         ...
 
+    def read_hosts(self) -> HostIndex | None:
+        """Return the hosts in use as the API server has them now, None where they are too many."""
+        ...
+
     def world(
-        self, fetched: Mapping[Ref, JsonObject | None], counts: Mapping[str, Sequence[str]]
+        self,
+        fetched: Mapping[Ref, JsonObject | None],
+        counts: Mapping[str, Sequence[str]],
+        hosts: HostIndex | None = None,
     ) -> World:
         """Return the cluster as the rules see it, with what was read for one request."""
         ...
@@ -133,12 +141,13 @@ def _world(request: Request, policies: PolicySet, cluster: LiveTenancy, *, wait:
             cluster.read_namespace(name)
     plain = cluster.world({}, {})
     wanted = lookups(request, policies, plain)
-    if not wanted.refs and not wanted.counted:
+    if not wanted.refs and not wanted.counted and not wanted.hosts:
         return plain
     _may_wait(wait)
     return cluster.world(
         {ref: cluster.read(ref) for ref in wanted.refs},
         {tenant: cluster.read_namespaces_of(tenant) for tenant in wanted.counted},
+        cluster.read_hosts() if wanted.hosts else None,
     )
 
 

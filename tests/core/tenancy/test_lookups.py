@@ -107,3 +107,34 @@ def test_a_pod_is_known_before_anybody_enters_it() -> None:
     for who in ("alice", "otto"):
         for namespace in ("acme-web", "sandbox"):
             assert named(who, "exec", namespace) == {"pods"}
+
+
+def ingress(*hosts: str) -> JsonObject:
+    return {"metadata": {"name": "web"}, "spec": {"rules": [{"host": host} for host in hosts]}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "anew"),
+    [
+        (None, ingress("a.acme.com"), True),
+        (None, ingress(), False),
+        (ingress("a.acme.com"), ingress("A.acme.com."), False),
+        (ingress("a.acme.com"), ingress("a.acme.com", "b.acme.com"), True),
+        (ingress("a.acme.com", "b.acme.com"), ingress("b.acme.com"), False),
+    ],
+)
+def test_hosts_are_read_anew_where_one_is_taken(old: Any, new: Any, anew: bool) -> None:
+    asked = Request(
+        operation="UPDATE" if old else "CREATE",
+        group="networking.k8s.io",
+        resource="ingresses",
+        kind="Ingress",
+        namespace="acme-web",
+        name="web",
+        user=REQUESTERS["alice"],
+        phase="validate",
+        load=lambda: new,
+        load_old=lambda: old,
+    )
+
+    assert lookups(asked, POLICIES, Strict(frozenset())).hosts is anew

@@ -109,22 +109,23 @@ def _without_scheme_and_port(name: str) -> str:
 
 def lookups(
     request: Request, platform: Platform, registry: Registry, world: World
-) -> tuple[tuple[Ref, ...], tuple[str, ...]]:
-    """Return the objects that rules look up for a request, and the tenants that they count.
+) -> tuple[tuple[Ref, ...], tuple[str, ...], bool]:
+    """Return the objects that rules look up, the tenants they count, and whether hosts are taken.
 
     Platform and anonymous requesters are judged without any.
     """
     case = case_of(request, platform, registry, _Unread(world))
     if case.requester.kind in _NEVER_LOOKED_UP:
-        return (), ()
+        return (), (), False
     rules = [rule for rule in _matching(request) if _binds(rule, case)]
     if not rules:
-        return (), ()
+        return (), (), False
     refs = [ref for rule in rules if rule.reads is not None for ref in rule.reads(case)]
     counted = [name for rule in rules if rule.counts is not None for name in rule.counts(case)]
     if (aimed := _aimed(case)) is not None:
         refs.insert(0, aimed)
-    return tuple(dict.fromkeys(refs)), tuple(dict.fromkeys(counted))
+    claims = any(rule.claims is not None and rule.claims(case) for rule in rules)
+    return tuple(dict.fromkeys(refs)), tuple(dict.fromkeys(counted)), claims
 
 
 class _Unread:

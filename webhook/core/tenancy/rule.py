@@ -96,7 +96,8 @@ class Rule:
     `target`. On UPDATE the engine has it judge the stored object too, and keeps what is new, unless
     `ratchet` is off. `mutate` returns the object changed, or the very same one; it runs on CREATE
     and, for what is added to a running pod, on UPDATE of `pods/ephemeralcontainers`.
-    `reads` names further objects that the rule will look up. `others`: a subject rule that binds
+    `reads` names further objects that the rule will look up, `counts` tenants whose namespaces it
+    counts, and `claims` tells whether hosts are taken anew: all of them are read live. `others`: a subject rule that binds
     requesters who are nobody's as well. `ends`: a finding of it ends the tenancy part.
     """
 
@@ -108,6 +109,7 @@ class Rule:
     mutate: Mutate | None = None
     reads: Reads | None = None
     counts: Callable[[Case], Iterable[str]] | None = None
+    claims: Callable[[Case], bool] | None = None
     ratchet: bool = True
     others: bool = False
     ends: bool = False

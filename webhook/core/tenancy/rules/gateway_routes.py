@@ -9,6 +9,7 @@ from typing import Any
 
 from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import UNSET, Finding
+from webhook.core.model.pattern import host
 from webhook.core.tenancy.gateways import GROUP, foreign_parent, foreign_references, is_own
 from webhook.core.tenancy.hosts import granted, taken, too_wide, ungranted
 from webhook.core.tenancy.places import places
@@ -53,9 +54,21 @@ def _hosts(value: Any, names: Any, shared: bool, case: Case) -> Iterator[Finding
         )
 
 
+def claims(case: Case) -> bool:
+    """Tell whether a route takes a host that it did not have."""
+    had = _names(case.request.old_object)
+    return any(name not in had for name in _names(case.request.object))
+
+
+def _names(value: Any) -> set[str]:
+    names = items(mapping(mapping(value).get("spec")).get("hostnames"))
+    return {host(name) for name in names if isinstance(name, str)}
+
+
 RULE = Rule(
     id="T-GW-2",
     family="namespace",
     intercepts=(Intercept((GROUP, _LINKERD), (*_WITH_HOSTS, *_WITHOUT)),),
     check=check,
+    claims=claims,
 )

@@ -29,4 +29,10 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
         yield from taken(path, name, paths.get(key, ()), case)
 
 
-RULE = Rule(id="T-ING-4", family="namespace", intercepts=(INGRESSES,), check=check)
+def claims(case: Case) -> bool:
+    """Tell whether an Ingress takes a host that it did not have."""
+    had = {host(name) for _, name in hosts_of(case.request.old_object)}
+    return any(host(name) not in had for _, name in hosts_of(case.request.object))
+
+
+RULE = Rule(id="T-ING-4", family="namespace", intercepts=(INGRESSES,), check=check, claims=claims)
