@@ -108,7 +108,8 @@ def decide(request: Request, facts: Facts, policies: PolicySet) -> Decision:
         decision = _together(said, decision)
     if platform.enforcement != "deny":
         return replace(decision, object=request.object)
-    if judged is not request and decision.allowed and request.phase == "mutate":
+    mutated = decision.object is not request.object and request.phase == "mutate"
+    if decision.allowed and mutated:
         return replace(decision, patch=patch(request.object, decision.object))
     return decision
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from webhook.core.model.finding import Decision, line
 from webhook.core.model.objects import JsonObject, Pod
-from webhook.core.model.patch import patch
 from webhook.core.model.refusal import NOT_EVALUATED, not_evaluated
 from webhook.core.model.request import Facts, Request, User
 from webhook.core.model.shapes import ShapeError
@@ -178,16 +177,15 @@ def _pod(
             if before != after:
                 return _answer(request, refused_change(pod, before, after))
             mode = "ephemeral" if request.subresource == "ephemeralcontainers" else "update"
-    question = Question(
-        pod=pod,
-        mode=mode,
-        what=f'pod "{_name(request, pod)}"',
-        user=request.user,
-        namespace=request.namespace,
-        found=facts.namespace,
-        access=facts.access,
-    )
+    what = f'pod "{_name(request, pod)}"'
+    question = _question(request, facts, pod, mode, what, request.user)
     return _answer(request, judge(question, sccs))
+
+
+def _question(
+    request: Request, facts: Facts, pod: Pod, mode: Mode, what: str, user: User
+) -> Question:
+    return Question(pod, mode, what, user, request.namespace, facts.namespace, facts.access)
 
 
 def _connect(request: Request, facts: Facts, sccs: Sequence[Constraint]) -> Decision:
@@ -206,20 +204,13 @@ def _connect(request: Request, facts: Facts, sccs: Sequence[Constraint]) -> Deci
     pod = shaped(facts.pod)
     if is_windows(pod):
         return _skipped(request, "no SCC applies to Windows pods")
-    question = Question(
-        pod=pod,
-        mode="create",
-        what=f'pod "{request.name}"',
-        user=request.user,
-        namespace=request.namespace,
-        found=facts.namespace,
-        access=facts.access,
-    )
+    what = f'pod "{request.name}"'
+    question = _question(request, facts, pod, "create", what, request.user)
     verdict = judge(question, sccs)
     if not verdict.scc and not verdict.undecided:
         said = f"{request.subresource} is refused, as you could not create this pod yourself: "
         verdict = replace(verdict, message=said + verdict.message)
-    return replace(_answer(request, verdict), object=request.object, patch=())
+    return replace(_answer(request, verdict), object=request.object)
 
 
 def _workload(
@@ -229,15 +220,8 @@ def _workload(
     pod = shaped(defaulted(shaped(found.pod), facts.automount))
     if is_windows(pod):
         return _skipped(request, "no SCC applies to Windows pods")
-    question = Question(
-        pod=pod,
-        mode="create",
-        what=f'the pods of {request.kind} "{_name(request, request.object)}"',
-        user=found.creator,
-        namespace=request.namespace,
-        found=facts.namespace,
-        access=facts.access,
-    )
+    what = f'the pods of {request.kind} "{_name(request, request.object)}"'
+    question = _question(request, facts, pod, "create", what, found.creator)
     verdict = judge(question, sccs)
     told = tuple(
         replace(finding, path=found.place(finding.path), action="warn")
@@ -272,11 +256,9 @@ def _answer(request: Request, verdict: Verdict) -> Decision:
             audit=verdict.audit,
             attempts=verdict.attempts,
         )
-    mutating = request.phase == "mutate"
     return Decision(
         allowed=True,
-        object=verdict.pod if mutating else request.object,
-        patch=patch(request.object, verdict.pod) if mutating else (),
+        object=verdict.pod if request.phase == "mutate" else request.object,
         audit=verdict.audit,
         scc=verdict.scc,
         subject=verdict.subject,
