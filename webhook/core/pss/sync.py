@@ -11,24 +11,8 @@ from webhook.core.model.objects import JsonObject
 from webhook.core.model.ranges import uid_range
 from webhook.core.model.request import Grants, User
 from webhook.core.platform import LEVELS, Level
+from webhook.core.pss.capabilities import RUNTIME_DEFAULT
 
-_DEFAULT_CAPABILITIES = frozenset(
-    {
-        "AUDIT_WRITE",
-        "CHOWN",
-        "DAC_OVERRIDE",
-        "FOWNER",
-        "FSETID",
-        "KILL",
-        "MKNOD",
-        "NET_BIND_SERVICE",
-        "SETFCAP",
-        "SETGID",
-        "SETPCAP",
-        "SETUID",
-        "SYS_CHROOT",
-    }
-)
 _SAFE_SYSCTLS = frozenset(
     {
         "kernel.shm_rmid_forced",
@@ -173,7 +157,7 @@ def _list(scc: JsonObject, field: str) -> list[Any]:
 
 def _capabilities(scc: JsonObject) -> Level:
     allowed = _list(scc, "allowedCapabilities")
-    if not _DEFAULT_CAPABILITIES.issuperset(allowed):
+    if not RUNTIME_DEFAULT.issuperset(allowed):
         return "privileged"
     if "ALL" not in _list(scc, "requiredDropCapabilities"):
         return "baseline"

@@ -6,35 +6,19 @@ At `restricted`, the stricter control of capabilities takes its place.
 from collections.abc import Iterator, Sequence
 
 from webhook.core.model.finding import Finding
+from webhook.core.pss.capabilities import RUNTIME_DEFAULT
 from webhook.core.pss.control import Control
 from webhook.core.pss.pod import Pod, container_contexts
 from webhook.core.pss.wording import quoted, those, values
 
-_DEFAULT = frozenset(
-    {
-        "AUDIT_WRITE",
-        "CHOWN",
-        "DAC_OVERRIDE",
-        "FOWNER",
-        "FSETID",
-        "KILL",
-        "MKNOD",
-        "NET_BIND_SERVICE",
-        "SETFCAP",
-        "SETGID",
-        "SETPCAP",
-        "SETUID",
-        "SYS_CHROOT",
-    }
-)
-_ALLOWED = ", ".join(sorted(_DEFAULT))
+_ALLOWED = ", ".join(sorted(RUNTIME_DEFAULT))
 
 
 def check(pod: Pod) -> Iterator[Finding]:
     """Refuse each capability that is added and not among the defaults."""
     for place, context in container_contexts(pod):
         for index, capability in enumerate(context.get("capabilities", {}).get("add", ())):
-            if capability not in _DEFAULT:
+            if capability not in RUNTIME_DEFAULT:
                 yield Finding(
                     path=place / "capabilities" / "add" / index,
                     observed=capability,
