@@ -433,38 +433,6 @@ def test_tenants_without_any_scc_are_odd() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("spec", "place", "path"),
-    [
-        ("{podSecurity: {labelSync: true}}", "4:33", "spec.podSecurity.labelSync"),
-        ("{scc: {uidAllocatorRange: 1-9/1}}", "4:33", "spec.scc.uidAllocatorRange"),
-        ("{scc: {mcsAllocatorRange: 's0:/2'}}", "4:33", "spec.scc.mcsAllocatorRange"),
-        ("{scc: {mcsLabelsPerProject: 5}}", "4:35", "spec.scc.mcsLabelsPerProject"),
-    ],
-)
-def test_keys_of_a_platform_that_nothing_acts_on_yet(spec, place, path):
-    told = f"b.yaml:{place}: {path} is read, but nothing acts on it yet"
-
-    assert odd(**{"b.yaml": PLATFORM.replace("{}", spec)}) == [told]
-
-
-@pytest.mark.parametrize(
-    ("spec", "place", "path"),
-    [
-        ("provision: {networkPolicy: none}", "6:14", "spec.provision"),
-        (
-            "namespaces: {selector: {matchLabels: {tenantgate.io/adopt: acme}}}",
-            "6:26",
-            "spec.namespaces.selector",
-        ),
-    ],
-)
-def test_keys_of_a_tenant_that_nothing_acts_on_yet(spec, place, path):
-    told = f"t.yaml:{place}: {path} is read, but nothing acts on it yet"
-
-    assert odd(CLUSTER, **{"t.yaml": f"{TENANT}  {spec}\n"}) == [told]
-
-
 def test_a_key_that_is_null_is_not_there() -> None:
     assert odd(CLUSTER, TENANT + "  provision: null\n  namespaces: null\n") == []
 

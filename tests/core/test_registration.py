@@ -10,9 +10,11 @@ import pytest
 
 from webhook.core.policyset import PolicySet, parse_policies
 from webhook.core.registration import Service, Url, registration
+from webhook.core.registration.demand import Demand
 from webhook.core.tenancy.rules import RULES
 
 SERVICE = Service("tenantgate-system", "tenantgate")
+OWN = "policies.validate.tenantgate.io"
 SCC = """
 apiVersion: security.openshift.io/v1
 kind: SecurityContextConstraints
@@ -50,22 +52,25 @@ def policies(document: str = SCC, **spec: Any) -> PolicySet:
     return parse_policies({name: text for name, text in texts.items() if text})
 
 
-def entries(loaded: PolicySet) -> dict[str, Mapping[str, Any]]:
-    """Return every webhook of both configurations by its name."""
+def entries(*loaded: PolicySet) -> dict[str, Mapping[str, Any]]:
+    """Return every webhook of both configurations by its name, but the one that is always there."""
     return {
         webhook["name"]: webhook
-        for configuration in registration(loaded, SERVICE)
+        for configuration in registration(
+            loaded[0], SERVICE, coming=[Demand.of(each) for each in loaded[1:]]
+        )
         for webhook in configuration.get("webhooks", [])
+        if webhook["name"] != OWN
     }
 
 
 def tenancy(document: str = SCC, **spec: Any) -> dict[str, Mapping[str, Any]]:
-    """Return every webhook by its name where there is a tenant."""
+    """Return the same where there is a tenant."""
     return entries(policies(f"{document}---{TENANT}", **spec))
 
 
 def conditions(webhook: Mapping[str, Any]) -> dict[str, str]:
-    return {each["name"]: each["expression"] for each in webhook["matchConditions"]}
+    return {each["name"]: each["expression"] for each in webhook.get("matchConditions", [])}
 
 
 def selected(webhook: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
@@ -175,11 +180,87 @@ def test_workload_objects_can_be_left_alone() -> None:
     assert "workloads.validate.tenantgate.io" in silent
 
 
-def test_a_set_that_judges_nothing_registers_nothing() -> None:
+def test_a_set_that_judges_nothing_is_sent_its_own_edits_alone() -> None:
     mutating, validating = registration(policies(""), SERVICE)
 
     assert "webhooks" not in mutating
-    assert "webhooks" not in validating
+    assert [webhook["name"] for webhook in validating["webhooks"]] == [OWN]
+
+
+@pytest.mark.parametrize("enforcement", ["deny", "audit"])
+def test_the_policies_themselves_are_sent_whoever_edits_them(enforcement: str) -> None:
+    loaded = policies(engineNamespace="gate", enforcement=enforcement)
+    _, validating = registration(loaded, SERVICE)
+    (own,) = [webhook for webhook in validating["webhooks"] if webhook["name"] == OWN]
+
+    assert set(sent(own)) == {"CREATE configmaps", "UPDATE configmaps"}
+    assert selected(own) == ("In", ["gate"])
+    assert own["objectSelector"] == {"matchLabels": {"tenantgate.io/policies": "true"}}
+    assert "matchConditions" not in own
+    assert own["failurePolicy"] == "Ignore"
+
+
+TEMPLATE = """
+apiVersion: tenantgate.io/v1
+kind: NamespaceTemplate
+metadata: {name: plain}
+spec:
+  objects: [{apiVersion: v1, kind: LimitRange, metadata: {name: platform-limits}, spec: {limits: []}}]
+"""
+
+
+def test_templates_are_sent_new_pods_namespaces_and_what_was_made_from_them() -> None:
+    made = entries(policies(TEMPLATE))
+
+    assert {name: set(sent(webhook)) for name, webhook in made.items()} == {
+        "workloads.validate.tenantgate.io": {"CREATE pods"},
+        "namespaces.validate.tenantgate.io": {
+            *(f"{operation} namespaces" for operation in WRITES),
+            *("UPDATE namespaces/status", "UPDATE namespaces/finalize"),
+        },
+        "objects.validate.tenantgate.io": {f"{operation} */*" for operation in WRITES},
+    }
+    assert (
+        "tenantgate.io/managed"
+        in conditions(made["objects.validate.tenantgate.io"])["managed-objects"]
+    )
+    for name in ("namespaces", "objects"):
+        assert "not-system-requesters" in conditions(made[f"{name}.validate.tenantgate.io"])
+    assert made["namespaces.validate.tenantgate.io"]["namespaceSelector"] == {}
+    assert {webhook["failurePolicy"] for webhook in made.values()} == {"Fail"}
+    with_sccs = entries(policies(f"{SCC}---{TEMPLATE}"))
+    assert set(with_sccs) == {*made, *entries(policies())}
+    assert set(sent(with_sccs["workloads.validate.tenantgate.io"])) == PODS
+    assert tenancy(f"{SCC}---{TEMPLATE}") == tenancy()
+
+
+def test_a_level_of_pod_security_is_required_of_every_write_of_a_pod() -> None:
+    made = entries(policies("", podSecurity={"require": "baseline"}))
+
+    assert {name: set(sent(webhook)) for name, webhook in made.items()} == {
+        "workloads.validate.tenantgate.io": PODS
+    }
+
+
+def test_what_a_coming_set_judges_is_registered_before_it_is_everywhere() -> None:
+    """Some replica may have it already; and what the old one judges stays until it is gone."""
+    old, new = policies(), policies(TENANT, scc={"workloads": "ignore"})
+    both = entries(old, new)
+
+    assert set(both) == set(tenancy())
+    assert entries(new, old) == both
+    assert entries(new, new) == entries(new)
+
+
+def test_until_a_coming_set_is_everywhere_nobody_is_let_off_who_was_not_before() -> None:
+    old = policies(SCC, admins={"groups": ["ops"]}, engineNamespace="gate")
+    new = policies(f"{SCC}---{TENANT}", admins={"groups": ["ops", "new"]}, enforcement="audit")
+    both = entries(old, new)
+
+    assert {webhook["failurePolicy"] for webhook in both.values()} == {"Fail"}
+    system = both["objects-system.validate.tenantgate.io"]
+    assert '["ops"]' in conditions(system)["not-platform-admins"]
+    assert selected(system)[1][2:] == ["gate", "tenantgate-system"]
 
 
 def test_workload_defaults_alone_are_sent_new_pods_and_resizes() -> None:
@@ -201,12 +282,14 @@ spec: {}
 
 def test_every_default_is_written_out() -> None:
     """Otherwise a GitOps tool sees a difference to what the API server stores."""
-    for webhook in entries(policies()).values():
+    every = [webhook for each in registration(policies(), SERVICE) for webhook in each["webhooks"]]
+    for webhook in every:
         mutating = ".mutate." in webhook["name"]
         assert set(webhook) == {
             *("name", "clientConfig", "rules", "namespaceSelector", "objectSelector"),
-            *("matchConditions", "matchPolicy", "failurePolicy", "timeoutSeconds"),
+            *("matchPolicy", "failurePolicy", "timeoutSeconds"),
             *("sideEffects", "admissionReviewVersions"),
+            *(["matchConditions"] if webhook["name"] != OWN else []),
             *(["reinvocationPolicy"] if mutating else []),
         }
         assert webhook["matchPolicy"] == "Equivalent"
@@ -226,7 +309,10 @@ def test_both_are_found_by_one_name_and_one_label() -> None:
     for item in (mutating, validating):
         assert item["apiVersion"] == "admissionregistration.k8s.io/v1"
         assert item["metadata"]["name"] == "tenantgate"
-        assert item["metadata"]["labels"]["app.kubernetes.io/part-of"] == "tenantgate"
+        assert item["metadata"]["labels"] == {
+            f"app.kubernetes.io/{key}": "webhook" if key == "component" else "tenantgate"
+            for key in ("name", "component", "part-of", "managed-by")
+        }
 
 
 def test_a_service_is_called_at_the_endpoint_of_the_phase() -> None:

@@ -10,8 +10,11 @@ file, which the process that wrote it removes at its end.
 
 import os
 import ssl
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -25,6 +28,12 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
     from urllib3 import BaseHTTPResponse
 
+FIELD_MANAGER = "tenantgate"
+"""Under this name the API server notes which fields are ours."""
+
+_JSON = "application/json"
+_MERGE = "application/merge-patch+json"
+_APPLY = "application/apply-patch+yaml"
 _CONNECTIONS = 32
 _LONGEST_ANSWER = 4096
 
@@ -40,13 +49,15 @@ class ConfigurationError(ClusterError):
 class ApiError(ClusterError):
     """The API server answered with an error.
 
-    `status` is the HTTP status, `retry_after` the seconds that the server asked to wait.
+    `status` is the HTTP status, `retry_after` the seconds that the server asked to wait, `words`
+    what it said.
     """
 
-    def __init__(self, message: str, status: int, retry_after: float = 0) -> None:
+    def __init__(self, message: str, status: int, retry_after: float = 0, words: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.words = words or message
 
 
 class SilenceError(ClusterError):
@@ -64,6 +75,19 @@ class Api:
         self._configuration = client.configuration
         self._pool = client.rest_client.pool_manager
         self.host = str(self._configuration.host).rstrip("/")
+        self._told: tuple[str, float] | None = None
+
+    def now(self) -> datetime:
+        """Return the time by the API server's clock, as its last answer told it; ours before that.
+
+        What it verifies, a certificate above all, is valid or not by that clock.
+        """
+        told = self._told
+        if told:
+            with suppress(ValueError):
+                then = parsedate_to_datetime(told[0]).astimezone(UTC)
+                return then + timedelta(seconds=time.monotonic() - told[1])
+        return datetime.now(UTC)
 
     def close(self) -> None:
         """Close idle connections."""
@@ -105,8 +129,79 @@ class Api:
 
     def post(self, path: str, body: JsonObject, *, timeout: float) -> Json:
         """Return the decoded answer to a POST; errors as for `get`."""
-        with self._request("POST", path, None, orjson.dumps(body), (timeout, timeout)) as response:
-            return self._json("POST", path, response)
+        return self._send("POST", path, None, body, timeout)
+
+    def put(self, path: str, body: JsonObject, *, timeout: float) -> Json:
+        """Replace the object at a path; with a resourceVersion in it, only that very version.
+
+        Raises:
+            ApiError: as for `get`; status 409 when it has changed meanwhile.
+            ClusterError: as for `get`.
+        """
+        query = {"fieldManager": FIELD_MANAGER}
+        return self._send("PUT", path, query, body, timeout)
+
+    def merge(self, path: str, body: JsonObject, *, timeout: float) -> Json:
+        """Send a JSON merge patch; with a resourceVersion in it, only that very version is changed.
+
+        Raises:
+            ApiError: as for `get`; status 409 when it has changed meanwhile.
+            ClusterError: as for `get`.
+        """
+        query = {"fieldManager": FIELD_MANAGER}
+        return self._send("PATCH", path, query, body, timeout, _MERGE)
+
+    def apply(
+        self,
+        path: str,
+        body: JsonObject,
+        *,
+        timeout: float,
+        force: bool = True,
+        manager: str = FIELD_MANAGER,
+    ) -> Json:
+        """Apply an object server-side: it is created, or made to have these fields.
+
+        Args:
+            path: the URL path of the object itself.
+            body: the fields that are ours, all of them: one that was applied before and is left out
+                now is removed.
+            timeout: seconds to wait for the answer.
+            force: take over fields that others own; without, status 409 says who they are.
+            manager: as whom to own the fields.
+
+        Raises:
+            ApiError: as for `get`; status 409 on a conflict of owners or versions.
+            ClusterError: as for `get`.
+        """
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
+        return self._send("PATCH", path, query, body, timeout, _APPLY)
+
+    def delete(self, path: str, body: JsonObject | None = None, *, timeout: float) -> Json:
+        """Delete the object at a path; `body` are DeleteOptions. None when there is none.
+
+        Raises:
+            ClusterError: as `get`, a 404 excepted.
+        """
+        try:
+            return self._send("DELETE", path, None, body, timeout)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int] | None,
+        body: JsonObject | None,
+        timeout: float,
+        content: str = _JSON,
+    ) -> Json:
+        data = None if body is None else orjson.dumps(body)
+        with self._request(method, path, query, data, (timeout, timeout), content) as response:
+            return self._json(method, path, response)
 
     @contextmanager
     def stream(
@@ -135,13 +230,14 @@ class Api:
         query: Mapping[str, str | int] | None,
         body: bytes | None,
         timeout: tuple[float, float],
+        content: str = _JSON,
     ) -> Iterator["BaseHTTPResponse"]:
         import urllib3
 
         url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json", "User-Agent": f"tenantgate/{__version__}"}
+        headers = {"Accept": _JSON, "User-Agent": f"tenantgate/{__version__}"}
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = content
         headers |= self._authorization()
         try:
             response = self._pool.request(
@@ -156,6 +252,8 @@ class Api:
             )
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise ClusterError(f"{method} {self.host}{path}: {_reason(error)}") from error
+        if date := response.headers.get("Date"):
+            self._told = date, time.monotonic()
         try:
             if not 200 <= response.status < 300:
                 raise self._refused(method, path, response)
@@ -201,11 +299,12 @@ class Api:
             status = None
         message = status.get("message") if isinstance(status, dict) else None
         after = response.headers.get("Retry-After", "")
+        words = str(message or text.decode(errors="replace").strip() or response.reason or "")
         return ApiError(
-            f"{method} {self.host}{path}: {response.status}"
-            f" {message or text.decode(errors='replace').strip() or response.reason or ''}".rstrip(),
+            f"{method} {self.host}{path}: {response.status} {words}".rstrip(),
             response.status,
             float(after) if after.isascii() and after.isdigit() else 0,
+            words,
         )
 
 
@@ -291,6 +390,23 @@ def connect(kubeconfig: Path | None = None, context: str = "") -> Api:
     except (ConfigException, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigurationError(f"{source}: cannot be used: {_one_line(error)}") from error
     return Api(client)
+
+
+def connect_as_kubectl(kubeconfig: Path | None = None, context: str = "") -> Api:
+    """Return a way to the API server that kubectl would take.
+
+    Where no file is named it is the cluster of `$KUBECONFIG` or `~/.kube/config`, or, in a pod that
+    has no such file, the one around us.
+
+    Raises:
+        ConfigurationError: as for `connect`.
+    """
+    if kubeconfig is None and not context:
+        named = os.environ.get("KUBECONFIG") or "~/.kube/config"
+        found = any(Path(part).expanduser().is_file() for part in named.split(os.pathsep) if part)
+        if found or not os.environ.get("KUBERNETES_SERVICE_HOST"):
+            kubeconfig = Path(named)
+    return connect(kubeconfig, context)
 
 
 def _from_file(configuration: "Configuration", source: str, context: str) -> None:

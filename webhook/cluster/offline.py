@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import cast
 
 from webhook.cluster.world import OfflineWorld
-from webhook.core.engine import needs
-from webhook.core.model.marks import TENANT
+from webhook.core.engine import awaited, needs
+from webhook.core.model.marks import PROVISIONED, TENANT
 from webhook.core.model.objects import Json, JsonObject, Pod
 from webhook.core.model.request import Access, Facts, Namespace, Request
 from webhook.core.policyset import PolicySet
@@ -117,6 +117,11 @@ class OfflineCluster:
         if policies.registry and request.namespace:
             namespace, assumed = world.described(request.namespace)
             assumptions += [text for text in assumed if text not in assumptions]
+        if world.provisioned is not None:
+            assumptions.append(
+                f'namespace "{request.namespace}" has no {PROVISIONED} yet: '
+                "taken to hold all that it is to hold"
+            )
         return Facts(
             namespace=namespace,
             access=self.access,
@@ -128,9 +133,11 @@ class OfflineCluster:
 
     def world(self, request: Request, policies: PolicySet) -> "_AssumedWorld":
         """Return the described cluster as isolation rules see it, for one request."""
-        return _AssumedWorld(
-            self, self._world, policies.registry, _home(request, policies.registry)
-        )
+        home = _home(request, policies.registry)
+        world = _AssumedWorld(self, self._world, policies.registry, home)
+        if awaited(request, policies, world.namespace(request.namespace)):
+            world.provision(request.namespace)
+        return world
 
     def _namespace(self, name: str) -> tuple[Namespace, list[str]]:
         label = "the namespace, which nobody named," if name == UNNAMED else f'namespace "{name}"'
@@ -169,6 +176,7 @@ class _AssumedWorld:
         self._described = described
         self._registry = registry
         self._home = home
+        self.provisioned: Namespace | None = None
         self.host_uses = described.host_uses
         self.wildcard_uses = described.wildcard_uses
         self.get = described.get
@@ -184,8 +192,15 @@ class _AssumedWorld:
         stamped = replace(found, labels={**found.labels, TENANT: owner})
         return stamped, [*assumptions, f"{label} is taken to belong to tenant {owner}"]
 
+    def provision(self, name: str) -> None:
+        """Take a namespace to hold all that it is to hold."""
+        found = self.namespace(name)
+        self.provisioned = replace(found, annotations={**found.annotations, PROVISIONED: ""})
+
     def namespace(self, name: str) -> Namespace:
         """Return a namespace; every name exists."""
+        if self.provisioned is not None and self.provisioned.name == name:
+            return self.provisioned
         return self.described(name)[0] if self._registry else self._cluster.namespace(name)
 
     def namespaces_of(self, tenant: str) -> Sequence[str]:

@@ -3,16 +3,18 @@
 Pure: the same request, facts and policies give the same decision, in the webhook and on a laptop.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from webhook.core import policyedit
 from webhook.core.model.finding import Action, Decision, Finding, line
 from webhook.core.model.objects import Pod
 from webhook.core.model.patch import patch
 from webhook.core.model.refusal import not_evaluated as not_evaluated
 from webhook.core.model.refusal import unreadable
-from webhook.core.model.request import Facts, Request, User
+from webhook.core.model.request import Facts, Namespace, Request, User
 from webhook.core.model.shapes import ShapeError
 from webhook.core.model.world import Ref, World, tenant_of
 from webhook.core.platform import LEVELS
@@ -23,6 +25,9 @@ from webhook.core.scc.requests import Needs as Needs
 if TYPE_CHECKING:
     from webhook.core.mutation.admission import Outcome
     from webhook.core.tenancy.admission import Verdict
+
+Lap = Callable[[str], None]
+"""Is told which family of policies has just had its say."""
 
 MOST_BYTES = 2048
 """Of what tenancy has to say in one refusal."""
@@ -73,36 +78,58 @@ def lookups(request: Request, policies: PolicySet, world: World) -> Lookups:
     return Lookups(*found)
 
 
-def decide(request: Request, facts: Facts, policies: PolicySet) -> Decision:
+def unmeasured(family: str) -> None:
+    """Nobody measures how long families take."""
+
+
+def decide(
+    request: Request,
+    facts: Facts,
+    policies: PolicySet,
+    lap: Lap = unmeasured,
+) -> Decision:
     """Decide one request: what every family of policies has to say, together.
 
     What cannot be decided is refused, with a text that begins `not evaluated:`. While
     `Platform.spec.enforcement` is `warn` or `audit`, nothing is refused or changed, but by tenancy
     rules that the Platform lists by name; what would have been is told in warnings or audit
-    annotations.
+    annotations. Policies that would not load are refused all the same: nobody is better off with them.
+
+    Args:
+        request: the request.
+        facts: everything from outside that it is decided on.
+        policies: the policies in force.
+        lap: for whoever measures how long each family takes.
     """
     platform = policies.platform
     said: Verdict | None = None
     judged = request
+    edited = policyedit.judge(request) if is_policy_edit(request, policies) else None
     if (tenancy := _tenancy(request, policies, facts.world)) is not None:
         case = tenancy.case_of(request, platform, policies.registry, facts.world)
         said = tenancy.judge(case)
         if request.operation in ("CREATE", "UPDATE") and said.object is not request.object:
             changed = said.object
             judged = replace(request, load=lambda: changed)
+        lap("tenancy")
     lent: Outcome | None = None
     try:
         if (defaults := _defaults(judged, policies)) is not None:
             lent = _by_defaults(defaults, judged, facts, policies)
             if (filled := lent.object) is not judged.object:
                 judged = replace(judged, load=lambda: filled)
-        decision = _by_scc(judged, facts, policies)
+            lap("defaults")
+        decision = edited or _by_scc(judged, facts, policies)
     except ShapeError as error:
         decision = unreadable(f"the object is no readable {request.kind}: {error}")
-    decision = _by_pod_security(judged, decision, facts, policies)
+    if not decision.skipped:
+        lap("scc")
+    decision = _by_pod_security(judged, decision, facts, policies, lap)
     if lent is not None:
         decision = _with_bounds(lent, decision)
-    if platform.enforcement != "deny":
+    if said is not None and said.requester.kind != "platform":
+        decision = _without_gap(request, decision, facts, policies)
+    if platform.enforcement != "deny" and edited is None:
         decision = observed(decision, platform.enforcement)
     if said is not None:
         decision = _together(said, decision)
@@ -123,7 +150,12 @@ def _by_scc(request: Request, facts: Facts, policies: PolicySet) -> Decision:
 
 def _leaves_pods_alone(policies: PolicySet) -> bool:
     """Tell whether a set means to hold no SCC, as it holds other policies that judge pods."""
-    return not policies.sccs and bool(policies.registry or policies.defaults)
+    return not policies.sccs and bool(
+        policies.registry
+        or policies.defaults
+        or policies.templates
+        or policies.platform.pod_security.require != "privileged"
+    )
 
 
 def _defaults(request: Request, policies: PolicySet) -> ModuleType | None:
@@ -180,7 +212,7 @@ def _refused(decision: Decision, message: str) -> Decision:
 
 
 def _by_pod_security(
-    request: Request, decision: Decision, facts: Facts, policies: PolicySet
+    request: Request, decision: Decision, facts: Facts, policies: PolicySet, lap: Lap
 ) -> Decision:
     """Return the decision, by what level of Pod Security is required of a tenant's pods as well."""
     tenant = tenant_of(facts.world, request.namespace)
@@ -193,7 +225,36 @@ def _by_pod_security(
     from webhook.core.pss.floor import hold  # twenty modules, where there are tenants
     from webhook.core.pss.labels import Standard
 
-    return hold(request, decision, Standard(level, required.version), tenant, policies.platform)
+    held = hold(request, decision, Standard(level, required.version), tenant, policies.platform)
+    lap("pod-security")
+    return held
+
+
+def awaited(request: Request, policies: PolicySet, namespace: Namespace | None) -> bool:
+    """Tell whether a request brings a pod into a namespace that is still to be provisioned."""
+    if not (policies.templates or policies.registry):
+        return False
+    from webhook.core.provisioning import gap  # not every set holds a template
+
+    return gap.is_pod_created(request) and gap.is_awaited(
+        namespace, policies.platform, policies.registry, policies.templates
+    )
+
+
+def _without_gap(
+    request: Request, decision: Decision, facts: Facts, policies: PolicySet
+) -> Decision:
+    """Return the decision; a pod has to wait until its namespace is provisioned."""
+    if not awaited(request, policies, facts.world.namespace(request.namespace)):
+        return decision
+    from webhook.core.provisioning.gap import hold
+
+    return hold(request, decision)
+
+
+def is_policy_edit(request: Request, policies: PolicySet) -> bool:
+    """Tell whether a request writes tenantgate's own policies, which takes a while to judge."""
+    return policyedit.is_policy_edit(request, policies.platform)
 
 
 def _tenancy(request: Request, policies: PolicySet, world: World) -> ModuleType | None:

@@ -5,8 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from webhook.core.model.blocks import Blocks
 from webhook.core.model.fieldpath import ROOT, FieldPath
+from webhook.core.model.mcs import Labels
 from webhook.core.model.pattern import Network, network
+from webhook.core.model.ranges import RangeError
 from webhook.core.model.schema import (
     BOOLEAN,
     INTEGER,
@@ -87,6 +90,7 @@ SCHEMA = Object(
     required=("metadata", "spec"),
 )
 
+_ALLOCATOR_KEYS = ("uidAllocatorRange", "mcsAllocatorRange", "mcsLabelsPerProject")
 _VERSION = re.compile(r"(latest|v1\.(0|[1-9][0-9]{0,8}))\Z")
 EXEMPT_NAMESPACES = frozenset(
     {"default", "kube-public", "kube-system", "openshift", "openshift-infra", "openshift-node"}
@@ -96,12 +100,19 @@ EXEMPT_NAMESPACES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SccSettings:
-    """`spec.scc`: which pods SCC admission judges, and how."""
+    """`spec.scc`: which pods SCC admission judges, and how; the ids and labels that namespaces get."""
 
     exempt_namespaces: frozenset[str] = EXEMPT_NAMESPACES
     exemption_labels: Literal["ignore", "honour"] = "ignore"
     pod_updates: Literal["ratchet", "openshift"] = "ratchet"
     workloads: Literal["warn", "ignore"] = "warn"
+    uid_allocator_range: Blocks = field(default_factory=Blocks)
+    mcs_allocator_range: Labels = field(default_factory=Labels)
+    mcs_labels_per_project: int = 5
+
+    def mcs_label(self, block: int) -> str:
+        """Return the MCS label that goes with a block of ids."""
+        return self.mcs_allocator_range.label(block * self.mcs_labels_per_project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +120,12 @@ class PodSecurity:
     """`spec.podSecurity`: what tenants' pods must meet, and how the cluster's own plugin is set up.
 
     `enforce`, `warn` and `audit` are the plugin's defaults for namespaces without a label, `exempt_*`
-    whom it lets off.
+    whom it lets off. `label_sync`: the controller keeps the labels at what the usable SCCs amount to.
     """
 
     require: Level = "privileged"
     version: str = "latest"
+    label_sync: bool = False
     enforce: Level = "privileged"
     warn: Level = "privileged"
     audit: Level = "privileged"
@@ -273,6 +285,7 @@ def _value_mistakes(spec: Mapping[str, Any]) -> Iterator[Mistake]:
     if version is not None and not _VERSION.match(version):
         path = at / "podSecurity" / "version"
         yield Mistake(path, f'{path} is "{version}"; allowed: latest, or a version such as v1.31')
+    yield from _allocator_mistakes(spec.get("scc") or {})
     own = {*(spec.get("namespaces") or Platform().namespaces)}
     for index, text in enumerate((spec.get("admins") or {}).get("serviceAccounts") or ()):
         path = at / "admins" / "serviceAccounts" / index
@@ -285,6 +298,34 @@ def _value_mistakes(spec: Mapping[str, Any]) -> Iterator[Mistake]:
                 f'{path} is "{text}"; allowed: "/*" only for a namespace in spec.namespaces. '
                 f"Fix: name the service account, or add {namespace} to spec.namespaces.",
             )
+
+
+def _allocator_mistakes(scc: Mapping[str, Any]) -> Iterator[Mistake]:
+    plain, found = SccSettings(), []
+    blocks, labels = plain.uid_allocator_range, plain.mcs_allocator_range
+    uids, mcs, step = (ROOT / "spec" / "scc" / key for key in _ALLOCATOR_KEYS)
+    if (text := scc.get("uidAllocatorRange")) is not None:
+        try:
+            blocks = Blocks.parse(text)
+        except RangeError as error:
+            found.append(Mistake(uids, f'{uids} is "{text}": {error}; such as {blocks}'))
+    if (text := scc.get("mcsAllocatorRange")) is not None:
+        try:
+            labels = Labels.parse(text)
+        except RangeError as error:
+            found.append(Mistake(mcs, f'{mcs} is "{text}": {error}; such as {labels}'))
+    each = _or(scc.get("mcsLabelsPerProject"), plain.mcs_labels_per_project)
+    if each < 1:
+        found.append(Mistake(step, f"{step} is {each}; allowed: a whole number from 1"))
+    if not found and (blocks.count - 1) * each >= labels.count:
+        place = next(ROOT / "spec" / "scc" / key for key in _ALLOCATOR_KEYS if key in scc)
+        text = (
+            f"{place} makes {blocks.count} blocks of ids with {each} MCS labels for each, of the "
+            f"{labels.count} labels that there are. Fix: a smaller {step}, fewer and larger blocks "
+            f"in {uids}, or another category in {mcs}, such as s0:/{labels.length + 1}"
+        )
+        found.append(Mistake(place, text))
+    yield from found
 
 
 def _or(value: Any, default: Any) -> Any:
@@ -315,6 +356,9 @@ def _scc(spec: Mapping[str, Any]) -> SccSettings:
         exemption_labels=spec.get("exemptionLabels") or plain.exemption_labels,
         pod_updates=spec.get("podUpdates") or plain.pod_updates,
         workloads=spec.get("workloads") or plain.workloads,
+        uid_allocator_range=Blocks.parse(_or(spec.get("uidAllocatorRange"), str(Blocks()))),
+        mcs_allocator_range=Labels.parse(_or(spec.get("mcsAllocatorRange"), str(Labels()))),
+        mcs_labels_per_project=_or(spec.get("mcsLabelsPerProject"), plain.mcs_labels_per_project),
     )
 
 
@@ -324,6 +368,7 @@ def _pod_security(spec: Mapping[str, Any]) -> PodSecurity:
     return PodSecurity(
         require=spec.get("require") or plain.require,
         version=spec.get("version") or plain.version,
+        label_sync=bool(spec.get("labelSync")),
         enforce=defaults.get("enforce") or plain.enforce,
         warn=defaults.get("warn") or plain.warn,
         audit=defaults.get("audit") or plain.audit,

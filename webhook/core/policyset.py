@@ -20,19 +20,12 @@ from webhook.core.tenancy.registry import Registry, conflicts
 
 if TYPE_CHECKING:
     from webhook.core.mutation.document import WorkloadDefaults
+    from webhook.core.provisioning.contents import Content
+    from webhook.core.provisioning.template import NamespaceTemplate
     from webhook.core.tenancy.tenant import Tenant
 
 _LIST = ("v1", "List")
-NOT_YET: Mapping[tuple[str, str], tuple[str, ...]] = {
-    (platform.API_VERSION, platform.KIND): (
-        "podSecurity.labelSync",
-        "scc.uidAllocatorRange",
-        "scc.mcsAllocatorRange",
-        "scc.mcsLabelsPerProject",
-    ),
-    (platform.API_VERSION, "Tenant"): ("provision", "namespaces.selector"),
-}
-"""Keys of a spec that are part of its kind although nothing acts on them yet."""
+_ENDINGS = (".yaml", ".yml", ".json")
 _LIST_SCHEMA = Object(
     {"apiVersion": STRING, "kind": STRING, "metadata": ANYTHING, "items": ListOf(ANYTHING)}
 )
@@ -84,6 +77,7 @@ class PolicySet:
     platform: Platform = field(default_factory=Platform)
     registry: Registry = field(default_factory=Registry)
     defaults: "tuple[WorkloadDefaults, ...]" = ()
+    templates: "tuple[NamespaceTemplate, ...]" = ()
     rbac: tuple[JsonObject, ...] = ()
     warnings: tuple[str, ...] = ()
     documents: tuple[Named, ...] = ()
@@ -113,6 +107,7 @@ def parse_policies(texts: Mapping[str, str]) -> PolicySet:
         reader.problems.append(Problem(where, 1, 1, "no policy in it; a set holds at least one"))
     registry = reader.registry()
     defaults = reader.defaults(registry)
+    templates = reader.templates(registry)
     if reader.problems:
         raise PolicyError(tuple(sorted(reader.problems)))
     return PolicySet(
@@ -120,11 +115,18 @@ def parse_policies(texts: Mapping[str, str]) -> PolicySet:
         platform=reader.platform or Platform(),
         registry=registry,
         defaults=defaults,
+        templates=templates,
         rbac=tuple(reader.rbac),
         texts=dict(texts),
         warnings=tuple(str(warning) for warning in sorted(reader.warnings)),
         documents=tuple(reader.named),
     )
+
+
+def is_policy_file(name: str) -> bool:
+    """Tell whether a file of a policy folder counts: YAML or JSON, not hidden, no policy test."""
+    stem, dot, ending = name.rpartition(".")
+    return not name.startswith(".") and dot + ending in _ENDINGS and not stem.endswith("_test")
 
 
 def digest(texts: Mapping[str, str]) -> str:
@@ -137,6 +139,17 @@ def digest(texts: Mapping[str, str]) -> str:
             data = part.encode()
             state.update(len(data).to_bytes(8, "big") + data)
     return "sha256:" + state.hexdigest()[:16]
+
+
+def _form_of_template(kind: str) -> Any:
+    """Return the module that reads a kind of template; few sets hold OpenShift's."""
+    if kind == "Template":
+        from webhook.core.provisioning import openshift
+
+        return openshift
+    from webhook.core.provisioning import template
+
+    return template
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +185,8 @@ class _Reader:
         self._platform_at: tuple[FieldPath, _Place] | None = None
         self._tenants: dict[str, tuple[Tenant, FieldPath, _Place]] = {}
         self._defaults: list[tuple[WorkloadDefaults, FieldPath, _Place]] = []
+        self._templates: list[tuple[NamespaceTemplate, Content, FieldPath, _Place]] = []
+        self._broken_templates = False
 
     def take(self, document: Document, place: _Place) -> None:
         """Read one document, a `List` item by item."""
@@ -206,6 +221,8 @@ class _Reader:
             (platform.API_VERSION, "WorkloadDefaults"): lambda item: self._workload_defaults(
                 item, at
             ),
+            (platform.API_VERSION, "NamespaceTemplate"): lambda item: self._template(item, at),
+            ("template.openshift.io/v1", "Template"): lambda item: self._template(item, at),
         }
         kind = (value.get("apiVersion"), value.get("kind"))
         metadata = value.get("metadata")
@@ -223,7 +240,6 @@ class _Reader:
             for mistake in reader(value):
                 self._problem(document, FieldPath((*at, *mistake.path)), mistake.message)
             self._name(value, at, document)
-            self._not_yet(value, at, document)
         elif is_rbac(value):
             self._rbac(value, at, document)
         else:
@@ -260,6 +276,10 @@ class _Reader:
         if not mistakes:
             found = Tenant.from_object(value)
             self._tenants[found.name] = (found, at, self._place)
+            if found.provision:
+                from webhook.core.provisioning import shorthands  # few tenants say anything
+
+                mistakes += shorthands.mistakes(found.provision, ROOT / "spec" / "provision")
         return mistakes
 
     def _workload_defaults(self, value: dict[str, Any], at: FieldPath) -> list[Mistake]:
@@ -269,6 +289,16 @@ class _Reader:
         if not mistakes:
             found = document.WorkloadDefaults.from_object(value)
             self._defaults.append((found, at, self._place))
+        return mistakes
+
+    def _template(self, value: dict[str, Any], at: FieldPath) -> list[Mistake]:
+        form = _form_of_template(value["kind"])
+        mistakes: list[Mistake] = form.mistakes(value)
+        if mistakes:
+            self._broken_templates = True
+        else:
+            found, content = form.from_object(value), form.content_of(value)
+            self._templates.append((found, content, at, self._place))
         return mistakes
 
     def defaults(self, registry: Registry) -> "tuple[WorkloadDefaults, ...]":
@@ -283,6 +313,27 @@ class _Reader:
             for oddity in oddities(found):
                 self._warn(document, FieldPath((*at, *oddity.path)), oddity.message)
         return tuple(sorted((found for found, _, _ in self._defaults), key=lambda each: each.order))
+
+    def templates(self, registry: Registry) -> "tuple[NamespaceTemplate, ...]":
+        """Return all templates in their order, once they and the tenants agree."""
+        provided = [tenant for tenant in self._tenants.values() if tenant[0].provision]
+        if not (self._templates or provided) or self._broken_templates:
+            return ()
+        from webhook.core.provisioning.agreement import Provisions, template_mistakes
+        from webhook.core.provisioning.contents import oddities
+
+        found = tuple(sorted((each for each, *_ in self._templates), key=lambda each: each.order))
+        platform = self.platform or Platform()
+        for template, content, at, document in self._templates:
+            for mistake in template_mistakes(template, content, found, registry):
+                self._problem(document, FieldPath((*at, *mistake.path)), mistake.message)
+            for oddity in oddities(content, platform):
+                self._warn(document, FieldPath((*at, *oddity.path)), oddity.message)
+        provisions = Provisions(found)
+        for tenant, at, document in self._tenants.values():
+            for mistake in provisions.mistakes(tenant):
+                self._problem(document, FieldPath((*at, *mistake.path)), mistake.message)
+        return found
 
     def registry(self) -> Registry:
         """Return all tenants, once what they say of each other is checked."""
@@ -352,17 +403,6 @@ class _Reader:
             for name in rules
             if name not in known
         ]
-
-    def _not_yet(self, value: dict[str, Any], at: FieldPath, document: Document) -> None:
-        """Warn of keys whose time has not come, lest somebody rely on them."""
-        for key in NOT_YET.get((value["apiVersion"], value["kind"]), ()):
-            path = FieldPath.parse(f"spec.{key}")
-            found: Any = value
-            for step in path:
-                found = found.get(step) if isinstance(found, dict) else None
-            if found is not None:
-                text = f"{path} is read, but nothing acts on it yet"
-                self._warn(document, FieldPath((*at, *path)), text)
 
     def _rbac(self, value: dict[str, Any], at: FieldPath, document: Document) -> None:
         try:

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 from webhook.cluster.access import AccessReviews, Answers
 from webhook.cluster.live import HostIndex
 from webhook.cluster.offline import MCS, UID_RANGE, OfflineCluster
-from webhook.core.engine import identities, lookups, needs
+from webhook.core.engine import awaited, identities, is_policy_edit, lookups, needs
 from webhook.core.model.objects import JsonObject, Pod
 from webhook.core.model.request import Access, Facts, Namespace, Request, User
 from webhook.core.model.world import Ref, World
@@ -93,10 +93,11 @@ def gather(
 ) -> Facts:
     """Return the facts that the request is decided on.
 
-    A namespace that the cache lacks, or knows without the ranges that SCC admission reads, may
-    have been made a moment ago: it is read live, once. So is the pod that a CONNECT goes to, as
-    what it runs with is the whole question. Grants are in the cluster's objects, unless `reviews`
-    asks the API server for each identity.
+    A namespace that the cache lacks, or knows without the ranges that SCC admission reads, or as
+    still to be provisioned, may have been made a moment ago: it is read live, once. So is the pod
+    that a CONNECT goes to, as what it runs with is the whole question. Grants are in the cluster's
+    objects, unless `reviews` asks the API server for each identity. Nobody else has to wait while
+    an edit of the policies is judged, for which all of them are read.
 
     Raises:
         WouldBlock: not without waiting.
@@ -105,10 +106,16 @@ def gather(
     wanted = needs(request, policies)
     if not cluster.synced:
         raise NotSynced
+    if is_policy_edit(request, policies):
+        _may_wait(wait)
     namespace = pod = automount = None
-    if wanted.namespace or wanted.labels:
+    if wanted.namespace or wanted.labels or request.resource == "pods":
         namespace = cluster.namespace(request.namespace)
-        if namespace is None or (wanted.namespace and not _complete(namespace)):
+        if (
+            namespace is None
+            or (wanted.namespace and not _complete(namespace))
+            or awaited(request, policies, namespace)
+        ):
             _may_wait(wait)
             namespace = cluster.read_namespace(request.namespace)
     if wanted.pod:

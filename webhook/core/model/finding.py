@@ -1,5 +1,6 @@
 """What was found wrong, and what was decided."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -7,6 +8,12 @@ from typing import Any, Literal
 from webhook.core.model.fieldpath import ROOT, FieldPath
 
 Action = Literal["deny", "warn", "audit"]
+
+MOST_SHOWN = 256
+"""Characters of an observed value that are ever repeated."""
+
+
+_LONG = re.compile(rf"\S{{{MOST_SHOWN + 1},}}")
 
 
 class Unset:
@@ -114,19 +121,29 @@ def shown(value: Any) -> str:
         text = "{" + ", ".join(f"{key}: {shown(item)}" for key, item in value.items()) + "}"
     else:
         text = str(value)
-    return text if len(text) <= 256 else text[:253] + "..."
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
 
 
 def line(finding: Finding) -> str:
     """Return a finding as the one line that people read, in every report and every answer."""
     where = str(finding.path) if finding.path != ROOT else "the object"
-    if finding.why:
-        return (
-            f"{finding.why}: {where} is {shown(finding.observed)}; allowed: {finding.allowed}. "
-            f"Fix: {finding.fix}. [{finding.rule}]"
-        )
     source = "/".join(part for part in (finding.policy, finding.rule) if part)
-    return (
-        f"{source}: {where} is {shown(finding.observed)}; "
+    text = (
+        f"{finding.why or source}: {where} is {shown(finding.observed)}; "
         f"allowed: {finding.allowed}. Fix: {finding.fix}."
+    )
+    if finding.why:
+        text += f" [{finding.rule}]"
+    if "annotations" in finding.path:
+        return _without_long(text, finding.observed)
+    return text
+
+
+def _without_long(text: str, observed: Any) -> str:
+    """Return a line without a long annotation, which may hold a whole object: only its size is told."""
+    if isinstance(observed, str) and len(observed) > MOST_SHOWN:
+        size = f"a text of {len(observed.encode(errors='replace'))} bytes"
+        text = text.replace(shown(observed), size).replace(observed, f"({size})")
+    return _LONG.sub(
+        lambda found: f"(a text of {len(found[0].encode(errors='replace'))} bytes)", text
     )

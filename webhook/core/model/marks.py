@@ -3,9 +3,17 @@
 DOMAIN = "tenantgate.io"
 TENANT = f"{DOMAIN}/tenant"
 MANAGED = f"{DOMAIN}/managed"
+POLICIES = f"{DOMAIN}/policies"
 PROVISIONED = f"{DOMAIN}/provisioned"
+OBJECTS = f"{DOMAIN}/objects"
+HASH = f"{DOMAIN}/hash"
 CONFIRM_DELETE = f"{DOMAIN}/confirm-delete"
+TRANSFERRING = f"{DOMAIN}/transferring"
+ACCEPT_ROLE_BINDINGS = f"{DOMAIN}/accept-rolebindings"
+UID_RANGE_AWAITED = f"{DOMAIN}/uid-range-awaited"
 REQUESTER = "openshift.io/requester"
+LABEL_SYNC = "security.openshift.io/scc.podSecurityLabelSync"
+MINIMUM_STANDARD = "security.openshift.io/MinimallySufficientPodSecurityStandard"
 
 PROTECTED_NAMESPACE_KEYS = (
     f"{DOMAIN}/*",

@@ -8,6 +8,7 @@ from typing import Any
 from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import shown
 from webhook.core.model.marks import in_domain
+from webhook.core.model.metadata import is_subdomain, label_mistakes
 from webhook.core.model.quantity import canonical, quantity
 from webhook.core.model.schema import Mistake
 from webhook.core.model.selector import SelectorError, read_selector
@@ -18,7 +19,6 @@ _QUALIFIED = re.compile(
     r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*/"
     r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?\Z"
 )
-_SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z")
 
 
 def overcommits(resource: str) -> bool:
@@ -59,11 +59,11 @@ def container_mistakes(spec: Mapping[str, Any], path: FieldPath) -> Iterator[Mis
 def pod_mistakes(spec: Mapping[str, Any], path: FieldPath) -> Iterator[Mistake]:
     """Yield what is wrong with `pod`."""
     name = spec.get("priorityClassName")
-    if name and not _SUBDOMAIN.match(name):
+    if name and not is_subdomain(name):
         at = path / "priorityClassName"
         yield Mistake(at, f'{at} is "{name}"; allowed: the name of a PriorityClass')
     for key in ("nodeSelector", "labels"):
-        yield from _label_mistakes(spec.get(key) or {}, path / key)
+        yield from label_mistakes(spec.get(key) or {}, path / key)
     for label in spec.get("labels") or {}:
         if in_domain(label):
             at = path / "labels" / label
@@ -146,15 +146,6 @@ def _ratio_contradictions(
         )
 
 
-def _label_mistakes(labels: Mapping[str, str], path: FieldPath) -> Iterator[Mistake]:
-    for key, value in labels.items():
-        try:
-            read_selector({"matchLabels": {key: value}})
-        except SelectorError as error:
-            at = path / key
-            yield Mistake(at, f"{at} is {shown(value)}; allowed: {error.allowed}")
-
-
 def _selector_mistakes(selector: Any, path: FieldPath) -> Iterator[Mistake]:
     try:
         read_selector(selector, path)
@@ -168,7 +159,7 @@ def _selector_mistakes(selector: Any, path: FieldPath) -> Iterator[Mistake]:
 def _toleration_mistakes(item: Mapping[str, Any], path: FieldPath) -> Iterator[Mistake]:
     key, operator = item.get("key") or "", item.get("operator") or "Equal"
     if key:
-        yield from _label_mistakes({key: ""}, path)
+        yield from label_mistakes({key: ""}, path)
     elif operator != "Exists":
         yield Mistake(path, f"{path} has no key; allowed: only with operator Exists")
     if operator == "Exists" and item.get("value"):
@@ -187,7 +178,7 @@ def _spread_mistakes(item: Mapping[str, Any], path: FieldPath) -> Iterator[Mista
     if item.get("minDomains") is not None and item["whenUnsatisfiable"] != "DoNotSchedule":
         at = path / "minDomains"
         yield Mistake(at, f"{at}: allowed: only with whenUnsatisfiable: DoNotSchedule")
-    yield from _label_mistakes({item["topologyKey"]: ""}, path / "topologyKey")
+    yield from label_mistakes({item["topologyKey"]: ""}, path / "topologyKey")
     selector = item.get("labelSelector")
     if selector is not None:
         yield from _selector_mistakes(selector, path / "labelSelector")

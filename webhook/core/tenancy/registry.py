@@ -11,6 +11,7 @@ from webhook.core.model.request import User
 from webhook.core.model.schema import Mistake
 from webhook.core.platform import Platform
 from webhook.core.tenancy.host_index import HostIndex
+from webhook.core.tenancy.selector_index import SelectorIndex
 
 if TYPE_CHECKING:  # a set without Tenants does not need the module that reads them
     from webhook.core.tenancy.tenant import Subject, Tenant
@@ -32,7 +33,8 @@ class Registry:
     """The tenants of a policy set. `by_subject` maps `kind:name` to (tenant, role) pairs.
 
     `pools` are the labels, by key and value, that mark the nodes of one tenant or of some. Labels
-    which every node has, such as its zone, mark none. `hosts` are the host names they are granted.
+    which every node has, such as its zone, mark none. `hosts` are the host names they are granted,
+    `selectors` those by which they claim namespaces.
     """
 
     tenants: "Mapping[str, Tenant]" = field(default_factory=dict)
@@ -41,6 +43,7 @@ class Registry:
     listed: Mapping[str, str] = field(default_factory=dict)
     pools: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     hosts: HostIndex = field(default_factory=HostIndex)
+    selectors: SelectorIndex = field(default_factory=SelectorIndex)
 
     @classmethod
     def of(cls, tenants: "Iterable[Tenant]") -> "Registry":
@@ -68,6 +71,11 @@ class Registry:
                 (pattern, tenant.name)
                 for tenant in known.values()
                 for pattern in tenant.allow.hostnames or ()
+            ),
+            selectors=SelectorIndex.of(
+                (tenant.namespaces.selector, tenant.name)
+                for tenant in known.values()
+                if tenant.namespaces.selector is not None
             ),
         )
 

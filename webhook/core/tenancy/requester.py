@@ -91,7 +91,8 @@ def _is_platform(user: User, account: tuple[str, str] | None, platform: Platform
     if not admins.groups.isdisjoint(user.groups) or user.name in admins.users:
         return True
     return account is not None and (
-        f"{account[0]}/{account[1]}" in admins.service_accounts
+        account[0] == platform.engine_namespace  # the controller, which provisions namespaces
+        or f"{account[0]}/{account[1]}" in admins.service_accounts
         or f"{account[0]}/*" in admins.service_accounts
     )
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from webhook.core.model.finding import Finding
+from webhook.core.model.loose import items as items
+from webhook.core.model.loose import mapping as mapping
+from webhook.core.model.loose import text as text
 from webhook.core.model.marks import MANAGED
 from webhook.core.model.objects import Json, JsonObject
 from webhook.core.model.request import Namespace, Request
@@ -143,18 +146,3 @@ def pod_place(value: Json, kind: str) -> Place | None:
     if not isinstance(part, Mapping):
         return None
     return Place(path, mapping(part.get("metadata")), mapping(part.get("spec")))
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """Return the value if it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def items(value: Any) -> Sequence[Any]:
-    """Return the value if it is a list, else an empty one."""
-    return value if isinstance(value, list) else ()
-
-
-def text(value: Any) -> str:
-    """Return the value if it is a string, else an empty one."""
-    return value if isinstance(value, str) else ""

@@ -1,0 +1,1 @@
+"""What every namespace is to hold: templates, allocated ranges, whose it is. Pure, as all of the core."""
