@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import Certificate, load_pem_x509_certificates
+
+from webhook.certs.signing import belong_together, signer_of
 
 CA, CERTIFICATE, KEY = "ca.crt", "tls.crt", "tls.key"
 
@@ -48,21 +46,45 @@ class Files:
         paths = (self.ca, self.certificate, self.key)
         return frozenset(path.name for path in paths if path.exists())
 
-    def stamp(self) -> tuple[tuple[int, int, int], ...]:
-        """Return what changes when the pair does, for the price of looking at the files."""
-        stamps = []
-        for path in (self.certificate, self.key):
-            try:
-                stat = path.stat()
-                stamps.append((stat.st_mtime_ns, stat.st_ino, stat.st_size))
-            except OSError:
-                stamps.append((0, 0, 0))
-        return tuple(stamps)
+
+@dataclass(frozen=True, slots=True)
+class Together(Files):
+    """One file that holds certificate and key, so that neither is ever there without the other."""
+
+    name: str = "tls.pem"
+
+    @property
+    def certificate(self) -> Path:
+        """The file."""
+        return self.directory / self.name
+
+    @property
+    def key(self) -> Path:
+        """The file."""
+        return self.directory / self.name
+
+
+Stamp = tuple[tuple[int, int, int], ...]
+
+
+def stamp(*paths: Path) -> Stamp:
+    """Return what changes when one of the files does, for the price of looking at them."""
+    stamps = []
+    for path in paths:
+        try:
+            stat = path.stat()
+            stamps.append((stat.st_mtime_ns, stat.st_ino, stat.st_size))
+        except OSError:
+            stamps.append((0, 0, 0))
+    return tuple(stamps)
 
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """Until when the certificates hold; `ca` is None without a readable ca.crt."""
+    """Until when the certificates hold; `ca` is None without a readable ca.crt.
+
+    `ca` is that of the authority that signed the leaf, where it is among those in ca.crt.
+    """
 
     leaf: datetime
     ca: datetime | None = None
@@ -87,45 +109,39 @@ def check(files: Files) -> Validity:
     leaf = read_certificates(files.certificate)[0]
     _check_key(files, leaf)
     context(files)
-    return Validity(leaf.not_valid_after_utc, _ca_expiry(files))
+    return validity(files, leaf)
 
 
-def validity(files: Files) -> Validity | None:
-    """Return until when the certificates hold, None when the serving one cannot be read."""
-    with contextlib.suppress(CertificateError):
-        return Validity(
-            read_certificates(files.certificate)[0].not_valid_after_utc, _ca_expiry(files)
-        )
-    return None
+def validity(files: Files, leaf: Certificate) -> Validity:
+    """Return until when a serving certificate and its authority hold."""
+    return Validity(leaf.not_valid_after_utc, _ca_expiry(files, leaf))
 
 
 def context(files: Files) -> ssl.SSLContext:
-    """Return a server's TLS context for the pair: TLS 1.2 or later, HTTP/1.1 only.
-
-    The API server speaks HTTP/2 to loopback addresses only, and there is nothing to win by it.
+    """Return a server's TLS context for the pair.
 
     Raises:
         CertificateError: OpenSSL does not take the pair.
     """
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.set_alpn_protocols(["http/1.1"])
-    load(made, files)
-    return made
-
-
-def load(into: ssl.SSLContext, files: Files) -> None:
-    """Have a context serve the pair from the next handshake on.
-
-    Raises:
-        CertificateError: OpenSSL does not take the pair.
-    """
+    made = server_context()
     try:
-        into.load_cert_chain(files.certificate, files.key, password=_no_password)
+        made.load_cert_chain(files.certificate, files.key, password=_no_password)
     except (OSError, ValueError) as error:
         raise CertificateError(
             f"{files.certificate} and {files.key.name} cannot serve TLS: {error}"
         ) from None
+    return made
+
+
+def server_context() -> ssl.SSLContext:
+    """Return a server's TLS context without a certificate: TLS 1.2 or later, HTTP/1.1 only.
+
+    The API server speaks HTTP/2 to loopback addresses only, and there is nothing to win by it.
+    """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.set_alpn_protocols(["http/1.1"])
+    return made
 
 
 def read_certificates(path: Path) -> list[Certificate]:
@@ -168,21 +184,19 @@ def _check_key(files: Files, leaf: Certificate) -> None:
         ) from None
     except ValueError:
         raise CertificateError(f"{files.key} holds no private key in PEM form") from None
-    own, signed = (
-        public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        for public in (key.public_key(), leaf.public_key())
-    )
-    if own != signed:
+    if not belong_together(leaf, key):
         raise CertificateError(
             f"{files.key} is not the key of {files.certificate}; "
             "put the two files of one pair there"
         )
 
 
-def _ca_expiry(files: Files) -> datetime | None:
-    """Return when the first of the authorities expires."""
+def _ca_expiry(files: Files, leaf: Certificate) -> datetime | None:
+    """Return when the leaf's authority expires, or the first of all where it is none of them."""
     with contextlib.suppress(CertificateError):
-        return min(found.not_valid_after_utc for found in read_certificates(files.ca))
+        authorities = read_certificates(files.ca)
+        own = signer_of(leaf, authorities)
+        return min(found.not_valid_after_utc for found in ([own] if own else authorities))
     return None
 
 

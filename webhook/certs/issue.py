@@ -1,25 +1,18 @@
 """Development certificates: an authority of its own for every folder, whose key nobody keeps."""
 
-import ipaddress
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
 
 from webhook.certs.files import CertificateError, Files, check, read_certificates, write
+from webhook.certs.signing import certificate_pem, new_authority, new_leaf
 
 AUTHORITY = "tenantgate development CA"
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 CA_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=90)
-
-_SKEW = timedelta(minutes=5)
-"""How far a client's clock may lag behind ours."""
 
 
 def prepare(directory: Path, *, issuing: bool, names: Sequence[str] = ()) -> bool:
@@ -55,34 +48,14 @@ def issue(directory: Path, names: Sequence[str] = (), now: datetime | None = Non
         CertificateError: the folder cannot be written.
     """
     now = now or datetime.now(UTC)
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, AUTHORITY)])
-    leaf_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tenantgate")])
-    ca = (
-        _certificate(ca_name, ca_name, ca_key, ca_key, now, CA_LIFE)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(ca=True), critical=True)
-        .sign(ca_key, hashes.SHA256())
-    )
-    names_of_leaf = [_general_name(name) for name in dict.fromkeys((*LOCAL_NAMES, *names))]
-    leaf = (
-        _certificate(leaf_name, ca_name, key, ca_key, now, LEAF_LIFE)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(ca=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(names_of_leaf), critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )
+    authority = new_authority(AUTHORITY, now, CA_LIFE)
+    leaf = new_leaf(authority, (*LOCAL_NAMES, *names), now, LEAF_LIFE)
     files = Files(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        write(
-            files.key,
-            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-            mode=0o600,
-        )
-        write(files.certificate, leaf.public_bytes(Encoding.PEM))
-        write(files.ca, ca.public_bytes(Encoding.PEM))
+        write(files.key, leaf.key, mode=0o600)
+        write(files.certificate, leaf.certificate)
+        write(files.ca, certificate_pem(authority.certificate))
     except OSError as error:
         raise CertificateError(
             f"{directory} cannot be written: {error.strerror}; name another folder with --cert-dir"
@@ -101,46 +74,3 @@ def _is_ours(files: Files) -> bool:
 
 def _is_due(files: Files, now: datetime) -> bool:
     return read_certificates(files.certificate)[0].not_valid_after_utc - now < LEAF_LIFE / 3
-
-
-def _certificate(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    ca_key: ec.EllipticCurvePrivateKey,
-    now: datetime,
-    life: timedelta,
-) -> x509.CertificateBuilder:
-    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + life)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(identifier, critical=False)
-    )
-
-
-def _usage(*, ca: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not ca,
-        key_cert_sign=ca,
-        crl_sign=ca,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _general_name(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)

@@ -12,14 +12,16 @@ applied and what is stored are the same.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from webhook.core.model.objects import JsonObject
 from webhook.core.model.request import Phase
 from webhook.core.policyset import PolicySet
-from webhook.core.registration.conditions import NOT_MASTERS
+from webhook.core.registration.demand import Demand
 from webhook.core.registration.entries import Entry, Where, entries
 
 NAME = "tenantgate"
@@ -27,6 +29,7 @@ LABELS = {
     "app.kubernetes.io/name": NAME,
     "app.kubernetes.io/component": "webhook",
     "app.kubernetes.io/part-of": NAME,
+    "app.kubernetes.io/managed-by": NAME,
 }
 TIMEOUT_SECONDS = 5
 
@@ -66,7 +69,10 @@ Target = Service | Url
 
 
 def registration(
-    policies: PolicySet, target: Target, ca: str | None = None
+    policies: PolicySet,
+    target: Target,
+    ca: str | None = None,
+    coming: Iterable[Demand] = (),
 ) -> tuple[JsonObject, JsonObject]:
     """Return the mutating and the validating configuration for what the policies judge.
 
@@ -76,31 +82,33 @@ def registration(
         ca: the certificates, PEM, by which it trusts the webhook. Without them `caBundle` is left
             out, for whatever fills it at run time; until then the API server trusts its system's
             roots alone.
+        coming: of sets that some replica may have loaded already: what they judge is registered, too.
     """
+    demand = reduce(or_, coming, Demand.of(policies))
     return (
-        _configuration("MutatingWebhookConfiguration", "mutate", policies, target, ca),
-        _configuration("ValidatingWebhookConfiguration", "validate", policies, target, ca),
+        _configuration("MutatingWebhookConfiguration", "mutate", demand, target, ca),
+        _configuration("ValidatingWebhookConfiguration", "validate", demand, target, ca),
     )
 
 
-def excluded_namespaces(policies: PolicySet, target: Target) -> tuple[str, ...]:
+def excluded_namespaces(demand: Demand, target: Target) -> tuple[str, ...]:
     """Return the namespaces that most entries leave out: without them nothing can be repaired.
 
     The engine's own is what the policies say. Where the Service stands in another one, that is
     left out as well: most likely the webhook's pods run there, and nothing may keep them from
     coming back.
     """
-    own = [policies.platform.engine_namespace]
+    own = sorted(demand.engine)
     if isinstance(target, Service):
         own.append(target.namespace)
     return tuple(dict.fromkeys(["kube-system", "kube-node-lease", *own]))
 
 
 def _configuration(
-    kind: str, phase: Phase, policies: PolicySet, target: Target, ca: str | None
+    kind: str, phase: Phase, demand: Demand, target: Target, ca: str | None
 ) -> JsonObject:
     webhooks = [
-        _webhook(entry, policies, target, ca) for entry in entries(policies) if entry.phase == phase
+        _webhook(entry, demand, target, ca) for entry in entries(demand) if entry.phase == phase
     ]
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
@@ -111,10 +119,7 @@ def _configuration(
     }
 
 
-def _webhook(
-    entry: Entry, policies: PolicySet, target: Target, ca: str | None
-) -> Mapping[str, Any]:
-    observing = policies.platform.enforcement != "deny"
+def _webhook(entry: Entry, demand: Demand, target: Target, ca: str | None) -> Mapping[str, Any]:
     client = target.client(f"/{entry.phase}")
     if ca is not None:
         client["caBundle"] = base64.b64encode(ca.encode()).decode()
@@ -122,12 +127,12 @@ def _webhook(
         "name": f"{entry.name}.{entry.phase}.tenantgate.io",
         "clientConfig": client,
         "rules": list(entry.rules),
-        "namespaceSelector": _selector(entry.where, excluded_namespaces(policies, target)),
+        "namespaceSelector": _selector(entry.where, demand, target),
         # Tenants write the labels of their objects, so none of them lets an object pass.
-        "objectSelector": {},
-        "matchConditions": [NOT_MASTERS, *entry.conditions],
+        "objectSelector": {"matchLabels": dict(entry.labels)} if entry.labels else {},
+        **({"matchConditions": list(entry.conditions)} if entry.conditions else {}),
         "matchPolicy": "Equivalent",
-        "failurePolicy": "Ignore" if entry.optional or observing else "Fail",
+        "failurePolicy": "Fail" if demand.enforcing and not entry.optional else "Ignore",
         "timeoutSeconds": TIMEOUT_SECONDS,
         "sideEffects": "None",
         # A later webhook may have added a container: ours is then asked again.
@@ -136,19 +141,20 @@ def _webhook(
     }
 
 
-def _selector(where: Where, excluded: tuple[str, ...]) -> JsonObject:
+def _selector(where: Where, demand: Demand, target: Target) -> JsonObject:
     """Return what selects namespaces by the label that the API server itself sets.
 
     One that people may write would let them leave.
     """
     if where == "everywhere":
         return {}
+    excluded = excluded_namespaces(demand, target)
     return {
         "matchExpressions": [
             {
                 "key": "kubernetes.io/metadata.name",
                 "operator": "NotIn" if where == "ordinary" else "In",
-                "values": list(excluded),
+                "values": sorted(demand.engine) if where == "engine" else list(excluded),
             }
         ]
     }

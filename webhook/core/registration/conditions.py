@@ -9,6 +9,7 @@ a `has` in front.
 import json
 from collections.abc import Iterable
 
+from webhook.core.model.marks import MANAGED
 from webhook.core.model.objects import JsonObject
 
 
@@ -35,6 +36,16 @@ _SYSTEM = (
 )
 """Holds for Kubernetes' own components; the three names are in no group of their own."""
 
+
+def _bears(variable: str) -> str:
+    """Return what holds for an object with the label of what the platform maintains."""
+    labels = f"{variable}.metadata.labels"
+    return (
+        f"({variable} != null && has({variable}.metadata) && has({labels}) && "
+        f'"{MANAGED}" in {labels})'
+    )
+
+
 _SUBRESOURCE = '(has(request.subResource) ? request.subResource : "")'
 _RESOURCE = (
     'request.resource.group + "/" + request.resource.resource + '
@@ -54,7 +65,7 @@ NOT_MASTERS = _condition(
 )
 """Break-glass: a cluster administrator can act while tenantgate is down.
 
-Every entry has it, and so these requests are neither judged nor mutated.
+Every entry that fails closed has it, and so these requests are neither judged nor mutated.
 """
 
 NOT_SYSTEM = _condition("not-system-requesters", f"!({_SYSTEM})")
@@ -105,6 +116,18 @@ NOT_OWN_LEASES = _condition(
 """Leader elections of service accounts in their own namespace, which reach nobody else's.
 
 Otherwise an outage of ours would stop every operator that has a leader.
+"""
+
+
+MANAGED_OBJECTS = _condition(
+    "managed-objects",
+    f'!({_SUBRESOURCE} in ["", "status", "ephemeralcontainers", "resize"]) || '
+    f"{_bears('object')} || {_bears('oldObject')}",
+)
+"""What is made from a template, by its label before and after the write.
+
+The body of a write to other subresources (`scale`, `eviction`, …) bears no labels of the object's;
+whose it is has to be looked up.
 """
 
 

@@ -1,20 +1,24 @@
 """The entries of the two configurations: what each is sent, and when it is registered.
 
-SCCs alone need pods and the ways into them. Tenants need every write of everybody but Kubernetes'
-own components: what lives in tenants' namespaces, what lives in no namespace, and, by an entry of
-its own, what is written into the namespaces that all others leave out.
+SCCs alone need pods and the ways into them. Templates need new pods, which wait for their
+namespace, and the objects that were made from them. Tenants need every write of everybody but
+Kubernetes' own components: what lives in tenants' namespaces, what lives in no namespace, and, by an
+entry of its own, what is written into the namespaces that all others leave out. One entry is always
+there: it is sent the policies themselves.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
+from webhook.core.model.marks import POLICIES
 from webhook.core.model.objects import JsonObject
 from webhook.core.model.request import Operation, Phase
-from webhook.core.policyset import PolicySet
 from webhook.core.registration.conditions import (
+    MANAGED_OBJECTS,
     NOT_JOINING_NODES,
     NOT_LEASES_AND_EVENTS,
+    NOT_MASTERS,
     NOT_NAMESPACES,
     NOT_OWN_LEASES,
     NOT_SYSTEM,
@@ -27,9 +31,10 @@ from webhook.core.registration.conditions import (
     spelt,
     system_only_creates,
 )
+from webhook.core.registration.demand import Demand
 
 Scope = Literal["Namespaced", "Cluster"]
-Where = Literal["ordinary", "excluded", "everywhere"]
+Where = Literal["ordinary", "excluded", "engine", "everywhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +42,18 @@ class Entry:
     """One webhook of a configuration.
 
     `name` and `phase` make its name, `<name>.mutate.tenantgate.io` or `<name>.validate.tenantgate.io`.
-    `where`: ordinary namespaces; those that ordinary entries leave out; or whatever namespace, and
-    that it must be for an entry that is sent Namespaces, as a selector would read the labels that
-    their creator gives them. `conditions` come after the one that every entry has. `optional`
-    entries let a request pass while nobody answers; the others refuse it.
+    `where`: ordinary namespaces; those that ordinary entries leave out; tenantgate's own; or
+    whatever namespace, and that it must be for an entry that is sent Namespaces, as a selector would
+    read the labels that their creator gives them. `labels` narrow it to objects that bear them.
+    `optional` entries let a request pass while nobody answers; the others refuse it.
     """
 
     name: str
     phase: Phase
     rules: tuple[JsonObject, ...]
     where: Where = "ordinary"
-    conditions: tuple[JsonObject, ...] = ()
+    conditions: tuple[JsonObject, ...] = (NOT_MASTERS,)
+    labels: Mapping[str, str] = field(default_factory=dict)
     optional: bool = False
 
 
@@ -188,55 +194,102 @@ def _made_for_others() -> list[str]:
     return sorted(judged - _OF_ITS_OWN_ACCORD - set(_names(WORKLOAD_WRITES)))
 
 
-def entries(policies: PolicySet) -> Iterator[Entry]:
-    """Yield every entry that the policies need, in the order in which they are written."""
-    tenants = bool(policies.registry)
-    if not (policies.sccs or tenants):
-        if policies.defaults:
-            yield Entry("workloads", "mutate", (_NEW_PODS,))
-            yield Entry("workloads", "validate", (_NEW_PODS, _RESIZES))
-        return
+def entries(demand: Demand) -> Iterator[Entry]:
+    """Yield every entry that is needed, in the order in which they are written."""
+    yield from _for_tenants(demand) if demand.tenants else _for_pods(demand)
+    # By anybody, cluster administrators included; and whatever happens, the loader keeps the last
+    # good set. That somebody could take the label off is no way around a rule: there is none.
+    yield Entry(
+        "policies",
+        "validate",
+        (_rule(["CREATE", "UPDATE"], ["configmaps"]),),
+        "engine",
+        conditions=(),
+        labels={POLICIES: "true"},
+        optional=True,
+    )
+
+
+def _for_pods(demand: Demand) -> Iterator[Entry]:
+    """Yield the entries of a set without tenants."""
     # UPDATE too: an SCC is chosen again, and recorded in the pod's two result annotations.
-    yield Entry("workloads", "mutate", POD_WRITES)
-    if tenants:
-        yield from _for_tenants(policies)
-        return
+    if filled := POD_WRITES if demand.sccs else (_NEW_PODS,) if demand.defaults else ():
+        yield Entry("workloads", "mutate", filled)
     # Once more after every other webhook has had its way with the pod.
-    yield Entry("workloads", "validate", POD_WRITES)
-    yield Entry("connect", "validate", (ENTERING,))
-    if policies.platform.scc.workloads != "ignore":
+    if demand.sccs or demand.floor:
+        yield Entry("workloads", "validate", POD_WRITES)
+    elif demand.defaults:
+        yield Entry("workloads", "validate", (_NEW_PODS, _RESIZES))
+    elif demand.templates:
+        yield Entry("workloads", "validate", (_NEW_PODS,))
+    if demand.sccs:
+        yield Entry("connect", "validate", (ENTERING,))
+    if demand.templates:
+        yield Entry(
+            "namespaces",
+            "validate",
+            _NAMESPACE_WRITES,
+            "everywhere",
+            conditions=(NOT_MASTERS, NOT_SYSTEM),
+        )
+        yield Entry(
+            "objects",
+            "validate",
+            (_everything("Namespaced"),),
+            conditions=(NOT_MASTERS, NOT_SYSTEM, NOT_LEASES_AND_EVENTS, MANAGED_OBJECTS),
+        )
+    if demand.warned:
         # A warning for people, so it refuses nothing and nobody waits for it: controllers, which
         # write most of these objects, are not asked, and the entry is passed by when we do not answer.
         yield Entry(
             "templates",
             "validate",
             _templates(["CREATE", "UPDATE"]),
-            conditions=(NOT_SYSTEM,),
+            conditions=(NOT_MASTERS, NOT_SYSTEM),
             optional=True,
         )
 
 
-def _for_tenants(policies: PolicySet) -> Iterator[Entry]:
-    platform = policies.platform
+def _for_tenants(demand: Demand) -> Iterator[Entry]:
     engine = not_in_groups(
-        "not-tenantgate", [f"system:serviceaccounts:{platform.engine_namespace}"]
+        "not-tenantgate",
+        [f"system:serviceaccounts:{namespace}" for namespace in sorted(demand.engine)],
     )
-    yield Entry("namespaces", "mutate", (_NEW_NAMESPACES,), "everywhere", conditions=(NOT_SYSTEM,))
+    yield Entry("workloads", "mutate", POD_WRITES)
+    yield Entry(
+        "namespaces",
+        "mutate",
+        (_NEW_NAMESPACES,),
+        "everywhere",
+        conditions=(NOT_MASTERS, NOT_SYSTEM),
+    )
     # Claims that controllers make get their class as others do.
     yield Entry("defaults", "mutate", _DEFAULTED)
     yield Entry(
         "workloads",
         "validate",
         WORKLOAD_WRITES,
-        conditions=(NOT_SYSTEM_DELETIONS, NOT_SYSTEM_STATUS, NOT_THE_SCHEDULERS_BINDINGS),
+        conditions=(
+            NOT_MASTERS,
+            NOT_SYSTEM_DELETIONS,
+            NOT_SYSTEM_STATUS,
+            NOT_THE_SCHEDULERS_BINDINGS,
+        ),
     )
     yield Entry("connect", "validate", (REACHING, REACHING_NODES))
-    yield Entry("namespaces", "validate", _NAMESPACE_WRITES, "everywhere", conditions=(NOT_SYSTEM,))
+    yield Entry(
+        "namespaces",
+        "validate",
+        _NAMESPACE_WRITES,
+        "everywhere",
+        conditions=(NOT_MASTERS, NOT_SYSTEM),
+    )
     yield Entry(
         "objects",
         "validate",
         (_everything("Namespaced"),),
         conditions=(
+            NOT_MASTERS,
             not_any_of("not-in-workloads", _names(WORKLOAD_WRITES)),
             NOT_OWN_LEASES,
             system_only_creates(_made_for_others()),
@@ -249,9 +302,10 @@ def _for_tenants(policies: PolicySet) -> Iterator[Entry]:
         (_everything("Namespaced"), REACHING),
         "excluded",
         conditions=(
+            NOT_MASTERS,
             NOT_LEASES_AND_EVENTS,
             NOT_SYSTEM,
-            not_in_groups("not-platform-admins", sorted(platform.admins.groups)),
+            not_in_groups("not-platform-admins", sorted(demand.admins)),
             engine,
         ),
     )
@@ -261,5 +315,5 @@ def _for_tenants(policies: PolicySet) -> Iterator[Entry]:
         "validate",
         (_everything("Cluster"),),
         "everywhere",
-        conditions=(NOT_NAMESPACES, NOT_SYSTEM, NOT_JOINING_NODES, engine),
+        conditions=(NOT_MASTERS, NOT_NAMESPACES, NOT_SYSTEM, NOT_JOINING_NODES, engine),
     )
