@@ -1,13 +1,10 @@
 """JSON lines on stdout: one an event, one a decision.
 
 Where requests are served, lines are gathered and written by a thread of their own, so that neither
-a decision nor an event loop ever waits for whoever reads the log. A lock file keeps the batches of
-several processes apart, as a pipe keeps only small writes whole.
+a decision nor an event loop ever waits for whoever reads the log.
 """
 
 import atexit
-import contextlib
-import fcntl
 import logging
 import os
 import sys
@@ -22,8 +19,9 @@ from typing import Any
 
 import orjson
 
-from webhook.core.model.finding import Decision, Finding, line
+from webhook.core.model.finding import Decision, Filled, Finding, line
 from webhook.core.model.request import Request
+from webhook.outlet import Outlet
 
 FLUSH_SECONDS = 0.1
 FLUSH_BYTES = 64 * 1024
@@ -31,6 +29,7 @@ MOST_BYTES = 8 * 1024 * 1024
 """What is kept for a reader that has stopped reading; beyond it, lines are counted and dropped."""
 
 _MOST_FINDINGS = 10
+_MOST_FILLED = 50
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
 
 
@@ -38,8 +37,7 @@ class Lines:
     """Where the log lines of one process go."""
 
     def __init__(self, descriptor: int, lock: Path | None = None) -> None:
-        self._descriptor = descriptor
-        self._lock = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600) if lock else None
+        self._outlet = Outlet(descriptor, lock)
         self._reset()
         os.register_at_fork(after_in_child=self._reset)
 
@@ -87,15 +85,33 @@ class Lines:
             self._wake.set()
 
     def flush(self) -> None:
-        """Write what is waiting, now."""
+        """Write what is waiting, now; a reader that is busy gets a moment, and no more."""
         with self._writing:
             with self._guard:
                 waiting, self._waiting, self._size = self._waiting, [], 0
                 dropped, self._dropped = self._dropped, 0
             if dropped:
                 waiting.append(_dropped(dropped))
-            if waiting:
-                self._put(b"".join(waiting))
+            try:
+                left = self._outlet.put(waiting)
+            except OSError:  # a full disk, or nobody reads any more: no reason to stop serving
+                dropped, left = len(waiting) + max(dropped - 1, 0), []
+            else:
+                if dropped and left:
+                    left.pop()  # the line that tells of the others
+                else:
+                    dropped = 0
+            self._keep(left, dropped)
+
+    def _keep(self, left: list[bytes], dropped: int) -> None:
+        """Take back what could not be written, where the thread will try it again."""
+        with self._guard:
+            self._dropped += dropped
+            if self._gathering:
+                self._waiting[:0] = left
+                self._size += sum(map(len, left))
+            else:
+                self._dropped += len(left)
 
     def close(self) -> None:
         """Write what is waiting, and from now on write each line as it comes."""
@@ -108,18 +124,6 @@ class Lines:
             self._wake.wait(FLUSH_SECONDS)
             self._wake.clear()
             self.flush()
-
-    def _put(self, text: bytes) -> None:
-        view = memoryview(text)
-        with contextlib.suppress(OSError):  # nobody reads any more: no reason to stop serving
-            if self._lock is not None:
-                fcntl.lockf(self._lock, fcntl.LOCK_EX)
-            try:
-                while view:
-                    view = view[os.write(self._descriptor, view) :]
-            finally:
-                if self._lock is not None:
-                    fcntl.lockf(self._lock, fcntl.LOCK_UN)
 
 
 class DecisionLog:
@@ -160,13 +164,15 @@ class DecisionLog:
                 "kind": request.kind,
                 "namespace": request.namespace,
                 "name": request.name or _generated_name(request),
-                **_requester(decision),
+                "requester_class": decision.requester,
+                "tenants": list(decision.tenants),
                 "allowed": decision.allowed,
                 "mutated": bool(decision.patch) and request.phase == "mutate",
                 "scc": decision.scc,
                 "scc_subject_type": decision.subject,
                 "policy_set_hash": policy_hash,
                 "findings": [_told(finding) for finding in decision.findings[:_MOST_FINDINGS]],
+                "filled": [_lent(each) for each in decision.filled[:_MOST_FILLED]],
                 "duration_ms": round(duration * 1000, 3),
             }
         )
@@ -218,13 +224,6 @@ def groups_hash(groups: tuple[str, ...]) -> str:
     return sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
-def _requester(decision: Decision) -> dict[str, Any]:
-    """Return who asked, where tenancy had a say."""
-    if not decision.requester:
-        return {}
-    return {"requester_class": decision.requester, "tenants": list(decision.tenants)}
-
-
 def _told(finding: Finding) -> dict[str, str]:
     return {
         "policy": finding.policy,
@@ -233,6 +232,11 @@ def _told(finding: Finding) -> dict[str, str]:
         "path": finding.path.pointer(),
         "message": line(finding),
     }
+
+
+def _lent(filled: Filled) -> dict[str, str]:
+    """Return where something was filled in and by whom; what it is, the policy says."""
+    return {"policy": filled.policy, "path": filled.path.pointer()}
 
 
 def _generated_name(request: Request) -> str:
@@ -259,7 +263,7 @@ def _dropped(count: int) -> bytes:
             "ts": datetime.now(UTC),
             "level": "error",
             "logger": "webhook.log",
-            "msg": f"{count} log lines were dropped: nobody read them",
+            "msg": f"{count} log lines were dropped: they could not be written",
             "event_type": "log_dropped",
         },
         option=_OPTIONS,

@@ -5,12 +5,16 @@ count (policies, certificates, caches) is told by the processes' status instead,
 that died takes its state with it.
 """
 
+import logging
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from webhook.core.model.finding import Decision
 from webhook.core.model.request import Request
+from webhook.counts import reserve, steady
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter
@@ -20,6 +24,8 @@ MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder where the processes' counts are merged."""
 
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+FINE_BUCKETS = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.1)
+"""Seconds, too: what judges a request is done in a fraction of what the whole request takes."""
 
 KINDS = frozenset(
     (
@@ -38,6 +44,7 @@ class Metric(NamedTuple):
     type: Literal["counter", "histogram", "gauge"]
     labels: tuple[str, ...]
     help: str
+    buckets: tuple[float, ...] = BUCKETS
 
 
 TABLE = (
@@ -52,6 +59,25 @@ TABLE = (
         "histogram",
         ("webhook", "kind"),
         "Time from the body read to the answer written.",
+    ),
+    Metric(
+        "tenantgate_policy_results_total",
+        "counter",
+        ("policy", "rule", "result", "action", "source"),
+        "What policies said: each rule once a request that it objects to, each SCC once a pod that it admits.",
+    ),
+    Metric(
+        "tenantgate_policy_duration_seconds",
+        "histogram",
+        ("policy",),
+        "Time to judge by a family of policies; one request in sixteen is measured.",
+        FINE_BUCKETS,
+    ),
+    Metric(
+        "tenantgate_mutations_total",
+        "counter",
+        ("policy", "field"),
+        "Requests in which a policy filled in a field.",
     ),
     Metric(
         "tenantgate_evaluation_errors_total",
@@ -70,6 +96,12 @@ TABLE = (
         "counter",
         (),
         "Requests turned away with 429, as too many were under way.",
+    ),
+    Metric(
+        "tenantgate_events_dropped_total",
+        "counter",
+        (),
+        "Refusals of which no Event tells, as there were too many at once.",
     ),
     Metric(
         "tenantgate_malformed_requests_total",
@@ -98,13 +130,98 @@ TABLE = (
         "When the serving certificate (leaf) and its authority (ca) expire.",
     ),
     Metric(
+        "tenantgate_certificate_rotations_total",
+        "counter",
+        ("cert",),
+        "Serving certificates (leaf) and authorities (ca) made by the controller.",
+    ),
+    Metric(
         "tenantgate_cache_age_seconds",
         "gauge",
         ("resource",),
         "Time since the cache of a resource was last in step with the API server.",
     ),
+    Metric(
+        "tenantgate_uid_blocks",
+        "gauge",
+        ("state",),
+        "Blocks of ids for namespaces: free, or taken (until a repair also by deleted namespaces).",
+    ),
+    Metric(
+        "tenantgate_controller_leader",
+        "gauge",
+        (),
+        "1 while this replica of the controller leads.",
+    ),
+    Metric(
+        "tenantgate_controller_queue_depth",
+        "gauge",
+        ("controller",),
+        "Keys that wait for a controller.",
+    ),
+    Metric(
+        "tenantgate_controller_reconcile_duration_seconds",
+        "histogram",
+        ("controller",),
+        "Time that a controller took for one key.",
+    ),
+    Metric(
+        "tenantgate_controller_errors_total",
+        "counter",
+        ("controller",),
+        "Keys that failed, and are tried again.",
+    ),
+    Metric(
+        "tenantgate_registration_in_force",
+        "gauge",
+        ("configuration",),
+        "1 while a webhook configuration (mutating, validating) is registered as the policies ask for.",
+    ),
+    Metric(
+        "tenantgate_registration_repairs_total",
+        "counter",
+        ("configuration",),
+        "Times that somebody else's change of a webhook configuration was put right.",
+    ),
+    Metric(
+        "tenantgate_namespaces",
+        "gauge",
+        ("state",),
+        "Namespaces that templates serve, by how they are: provisioned, pending, failing, or unserved since.",
+    ),
+    Metric(
+        "tenantgate_provisioning_repairs_total",
+        "counter",
+        ("kind",),
+        "Provisioned objects that were restored after somebody had changed or deleted them.",
+    ),
+    Metric(
+        "tenantgate_provisioning_conflicts",
+        "gauge",
+        (),
+        "Provisioned objects that somebody keeps changing: restored more than five times in ten minutes.",
+    ),
+    Metric(
+        "tenantgate_provisioning_failures_total",
+        "counter",
+        ("reason",),
+        "Objects that could not be put in place, by why: forbidden, invalid, not_served and the like.",
+    ),
+    Metric(
+        "tenantgate_orphaned_namespaces",
+        "gauge",
+        ("tenant",),
+        "Namespaces with the stamp of a tenant that no policy file describes.",
+    ),
+    Metric(
+        "tenantgate_pod_security_label_syncs_total",
+        "counter",
+        ("result",),
+        "Namespaces whose Pod Security labels were to follow their SCCs: applied, conflict or error.",
+    ),
 )
 
+_LOG = logging.getLogger(__name__)
 _ROWS = {metric.name: metric for metric in TABLE}
 
 Reading = tuple[str, Mapping[str, str], float]
@@ -117,7 +234,15 @@ class Metrics:
     def __init__(self, registry: "CollectorRegistry | None" = None) -> None:
         import prometheus_client as prometheus  # 40 ms that a command without a server saves
 
+        folder = os.environ.get(MULTIPROCESS)
+        if folder and not reserve(Path(folder), os.getpid()):
+            _LOG.error(
+                "no room in %s: what process %d counts will not be shown", folder, os.getpid()
+            )
+            prometheus.values.ValueClass = prometheus.values.MutexValue
         self.registry = registry or prometheus.CollectorRegistry()
+        self._others: dict[str, _Bound] = {}
+        self._making = threading.Lock()
 
         def counter(name: str) -> "Counter":
             row = _ROWS[name]
@@ -131,7 +256,7 @@ class Metrics:
         row = _ROWS["tenantgate_admission_duration_seconds"]
         self._durations = _Bound(
             prometheus.Histogram(
-                row.name, row.help, row.labels, buckets=BUCKETS, registry=self.registry
+                row.name, row.help, row.labels, buckets=row.buckets, registry=self.registry
             )
         )
 
@@ -157,6 +282,32 @@ class Metrics:
         """Count one request that was no review."""
         self._malformed[(str(status),)].inc()
 
+    def count(self, name: str, *labels: str, by: float = 1) -> None:
+        """Add to a counter of the table; `labels` are the values of its labels, in their order."""
+        self._other(name)[labels].inc(by)
+
+    def observe(self, name: str, value: float, *labels: str) -> None:
+        """Note a value in a histogram of the table."""
+        self._other(name)[labels].observe(value)
+
+    def _other(self, name: str) -> "_Bound":
+        """Return a metric that only some processes have; it shows from its first value on."""
+        import prometheus_client as prometheus
+
+        with self._making:
+            if name not in self._others:
+                row = _ROWS[name]
+                if row.type == "histogram":
+                    made: Any = prometheus.Histogram(
+                        row.name, row.help, row.labels, buckets=row.buckets, registry=self.registry
+                    )
+                else:
+                    made = prometheus.Counter(
+                        row.name, row.help, row.labels, registry=self.registry
+                    )
+                self._others[name] = _Bound(made)
+            return self._others[name]
+
     def shed(self) -> None:
         """Count one request that was turned away unread."""
         self._shed.inc()
@@ -174,11 +325,13 @@ def exposition(
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = prometheus.CollectorRegistry()
-    if os.environ.get(MULTIPROCESS):
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # registers itself
-    elif metrics is not None:
-        registry.register(metrics.registry)
     registry.register(_States(readings))
+    if folder := os.environ.get(MULTIPROCESS):
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # registers itself
+        with steady(Path(folder)):
+            return prometheus.generate_latest(registry), prometheus.CONTENT_TYPE_LATEST
+    if metrics is not None:
+        registry.register(metrics.registry)
     return prometheus.generate_latest(registry), prometheus.CONTENT_TYPE_LATEST
 
 
@@ -209,5 +362,5 @@ class _Bound(dict[tuple[str, ...], Any]):
         self._metric = metric
 
     def __missing__(self, values: tuple[str, ...]) -> Any:
-        child = self[values] = self._metric.labels(*values)
+        child = self[values] = self._metric.labels(*values) if values else self._metric
         return child

@@ -47,7 +47,7 @@ kind: Pod
 metadata: {name: plain, namespace: shop}
 spec:
   containers:
-  - {name: app, image: app}
+  - {name: app, image: app, resources: {requests: {cpu: 1, memory: 1Gi}}}
 """
 ROOT = """\
 apiVersion: v1
@@ -59,6 +59,7 @@ spec:
     image: app
     securityContext:
       runAsUser: 0
+    resources: {requests: {cpu: 1, memory: 1Gi}}
 """
 BROKEN = "a: [\n"
 SHOP = """\
@@ -157,9 +158,9 @@ def test_facts_among_the_manifests_count_wherever_they_stand(write):
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
         "m.yaml:1: Pod shop/root: admitted by anyuid (granted to its service account)",
-        "m.yaml:12: RoleBinding shop/anyuid: admitted: no policy judges it",
-        "m.yaml:18: Namespace shop: admitted: no policy judges it",
-        "m.yaml:27: ServiceAccount shop/default: admitted: no policy judges it",
+        "m.yaml:13: RoleBinding shop/anyuid: admitted: no policy judges it",
+        "m.yaml:19: Namespace shop: admitted: no policy judges it",
+        "m.yaml:28: ServiceAccount shop/default: admitted: no policy judges it",
     ]
 
 
@@ -332,7 +333,9 @@ def test_a_service_account_runs_the_pods_that_name_none(write):
     assert result.exit_code == 0
     assert result.stdout == (
         "m.yaml:1: Pod shop/root: admitted by anyuid (granted to its service account)\n"
-        "m.yaml:11: Deployment shop/web: admitted by anyuid (granted to its service account)\n"
+        "m.yaml:12: Deployment shop/web: admitted by anyuid (granted to its service account)\n"
+        "    filled in by requests: spec.template.spec.containers[0].resources.requests is "
+        '{cpu: "25m", memory: "64Mi"}\n'
         "Assumed:\n"
         '  - pods that name no service account are taken to run as "shop/builder", by -z\n'
         '  - service account "shop/builder" is not described: taken to exist, and to mount its '

@@ -104,3 +104,25 @@ def test_a_quantity_that_is_none_is_no_verdict(folder: Path) -> None:
 
     assert result.exit_code == 3
     assert 'resources.limits.memory is "lots"; allowed: a quantity such as 500m' in result.stdout
+
+
+def test_it_says_what_is_filled_in_where_and_by_whom(folder: Path) -> None:
+    quiet = DEPLOYMENT.replace("limits: {memory: 2Gi, cpu: 100m}", "requests: {cpu: 20m}")
+    manifests = f"{quiet.replace('cpu: 5m', 'cpu: 20m')}---\n{WEB}"
+
+    told = check(folder, manifests, "-v").stdout
+    value = json.loads(check(folder, manifests, "-o", "json").stdout)
+
+    at = "spec.template.spec.containers"
+    assert told.splitlines()[1:5] == [
+        f'    filled in by standard: {at}[0].resources.limits is {{memory: "512Mi"}}',
+        f'    filled in by standard: {at}[0].resources.requests is {{memory: "512Mi"}}',
+        f'    filled in by standard: {at}[1].resources.limits is {{memory: "512Mi"}}',
+        f'    filled in by standard: {at}[1].resources.requests is {{memory: "512Mi"}}',
+    ]
+    assert "filled in" not in check(folder, manifests).stdout
+    assert value["objects"][0]["filled"][0] == {
+        "policy": "standard",
+        "path": "/spec/template/spec/containers/0/resources/limits/memory",
+        "value": "512Mi",
+    }

@@ -20,7 +20,7 @@ def test_lint_accepts_the_shipped_set() -> None:
     result = run("lint")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("31 policies in force together, sha256:")
+    assert result.stdout.startswith("32 policies in force together, sha256:")
 
 
 def test_lint_tells_every_mistake_with_its_place(tmp_path: Path) -> None:

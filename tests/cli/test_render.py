@@ -109,7 +109,9 @@ def test_policies_decide_what_is_registered(tmp_path: Path) -> None:
     result = render("--service", "gate/hook", "-p", tmp_path)
 
     assert result.exit_code == 0
-    assert all("webhooks" not in item for item in yaml.safe_load_all(result.stdout))
+    mutating, validating = yaml.safe_load_all(result.stdout)
+    assert "webhooks" not in mutating
+    assert [each["name"] for each in validating["webhooks"]] == ["policies.validate.tenantgate.io"]
     assert result.stderr.startswith("note: these policies judge nothing")
 
 

@@ -36,15 +36,19 @@ class Authority:
         """Issue what the API server takes for `user`: CN is the name, each O a group."""
         return self._issue(_name(user, groups), ExtendedKeyUsageOID.CLIENT_AUTH)
 
-    def server(self, hosts: Sequence[str]) -> Pair:
+    def server(self, hosts: Sequence[str], life: timedelta = _LIFE) -> Pair:
         """Issue a serving certificate for IP addresses and DNS names."""
-        return self._issue(_name(hosts[0]), ExtendedKeyUsageOID.SERVER_AUTH, hosts)
+        return self._issue(_name(hosts[0]), ExtendedKeyUsageOID.SERVER_AUTH, hosts, life)
 
     def _issue(
-        self, name: x509.Name, usage: x509.ObjectIdentifier, hosts: Sequence[str] = ()
+        self,
+        name: x509.Name,
+        usage: x509.ObjectIdentifier,
+        hosts: Sequence[str] = (),
+        life: timedelta = _LIFE,
     ) -> Pair:
         key = new_key()
-        builder = _builder(name, self._name, key.public_key())
+        builder = _builder(name, self._name, key.public_key(), life)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), False)
         if hosts:
             names = x509.SubjectAlternativeName([_host(host) for host in hosts])
@@ -80,7 +84,10 @@ def _host(host: str) -> x509.GeneralName:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    life: timedelta = _LIFE,
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -90,5 +97,5 @@ def _builder(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + _LIFE)
+        .not_valid_after(now + life)
     )

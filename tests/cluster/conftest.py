@@ -62,4 +62,4 @@ def tenantgate(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> It
         yield made
         made.unregister()
     finally:
-        made.kill()  # Told to end, it would wait for the API server's idle connections.
+        made.stop()

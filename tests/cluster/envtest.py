@@ -68,8 +68,7 @@ class ControlPlane:
         (self.folder / "client-ca.crt").write_bytes(self._clients.certificate)
         (self.folder / "service-accounts.key").write_bytes(key_pem(new_key()))
         (self.folder / "audit-policy.json").write_text(json.dumps(_AUDIT))
-        self.etcd.start()
-        self.etcd.wait_for(f"{self._etcd_url}/health")
+        self.start_etcd()
         self.start_api()
 
     def stop(self) -> None:
@@ -77,6 +76,11 @@ class ControlPlane:
         self.api.stop()
         self.etcd.stop()
         shutil.rmtree(self.folder / "etcd", ignore_errors=True)
+
+    def start_etcd(self) -> None:
+        """Start etcd, on the data that it has; return when it is ready."""
+        self.etcd.start()
+        self.etcd.wait_for(f"{self._etcd_url}/health")
 
     def start_api(self) -> None:
         """Start the API server; return when it is ready."""

@@ -60,16 +60,21 @@ class Process:
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
 
-    def stop(self, patience: float = 20) -> None:
-        """End it with SIGTERM, or with SIGKILL when it has not gone after `patience` seconds."""
+    def stop(self, patience: float = 20) -> int | None:
+        """End it with SIGTERM, or with SIGKILL when it has not gone after `patience` seconds.
+
+        Return its exit status; None if it was not running, or had to be killed.
+        """
         if self._child is None:
-            return
+            return None
+        status = None
         self._child.terminate()
         try:
-            self._child.wait(patience)
+            status = self._child.wait(patience)
         except subprocess.TimeoutExpired:
             self.kill()
         self._child = None
+        return status
 
     def kill(self) -> None:
         """End it and its own children, as a crash of the machine would."""

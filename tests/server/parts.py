@@ -12,7 +12,8 @@ from webhook.core.policyset import PolicySet
 from webhook.log import DecisionLog, Lines
 from webhook.metrics import Metrics, exposition
 from webhook.server.gather import Cluster
-from webhook.server.handle import Handler, Observer
+from webhook.server.handle import Handler
+from webhook.server.observer import Observer
 from webhook.store import load
 
 POLICIES = load()
@@ -34,10 +35,12 @@ class Stand:
         self.store = store or Store()
         self.metrics = Metrics()
         lines = Lines(descriptor if descriptor >= 0 else os.open(os.devnull, os.O_WRONLY))
+        observer = Observer(self.metrics, DecisionLog(lines))
+        self.flush = observer.flush
         self.handler = Handler(
             self.store,
             cluster or OfflineCluster([], self.store.current.rbac),
-            Observer(self.metrics, DecisionLog(lines)),
+            observer,
         )
 
     def count(self, name: str, *labels: str) -> float:

@@ -36,11 +36,17 @@ def eventually(condition: Callable[[], bool], patience: float = PATIENCE) -> Non
 class Webhook:
     """A running `tenantgate serve` on ports of its own.
 
-    With `ports` it is only waited for until it lives, else until it is ready.
+    With `ports` it is only waited for until it lives, else until it is ready. `within` is a command
+    that runs it, `stdout` a file for its log other than its own.
     """
 
     def __init__(
-        self, folder: Path, arguments: Sequence[str] = (), ports: tuple[int, int] = (0, 0)
+        self,
+        folder: Path,
+        arguments: Sequence[str] = (),
+        ports: tuple[int, int] = (0, 0),
+        within: Sequence[str] = (),
+        stdout: int | None = None,
     ) -> None:
         self.folder = folder
         self.certs = folder / "certs"
@@ -55,13 +61,14 @@ class Webhook:
         with self._log.open("wb") as out, self._told.open("wb") as err:
             self.process = subprocess.Popen(  # noqa: S603
                 [
+                    *within,
                     *(sys.executable, "-m", "webhook", "serve"),
                     f"--listen=127.0.0.1:{ports[0]}",
                     f"--ops-listen=127.0.0.1:{ports[1]}",
                     f"--cert-dir={self.certs}",
                     *arguments,
                 ],
-                stdout=out,
+                stdout=out if stdout is None else stdout,
                 stderr=err,
                 env=environment,
             )
@@ -92,6 +99,10 @@ class Webhook:
     def told(self) -> str:
         """Return what was written to stderr."""
         return self._told.read_text()
+
+    def log(self) -> str:
+        """Return what was written to stdout."""
+        return self._log.read_text()
 
     def records(self, event_type: str = "admission_decision") -> list[dict[str, Any]]:
         """Return the log records of a type, so far."""
@@ -131,9 +142,15 @@ def _children(pid: int) -> list[int]:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, ports: tuple[int, int] = (0, 0)) -> Iterator[Webhook]:
+def serving(
+    folder: Path,
+    *arguments: str,
+    ports: tuple[int, int] = (0, 0),
+    within: Sequence[str] = (),
+    stdout: int | None = None,
+) -> Iterator[Webhook]:
     """Run the webhook for a while."""
-    webhook = Webhook(folder, arguments, ports)
+    webhook = Webhook(folder, arguments, ports, within, stdout)
     try:
         yield webhook
     finally:
@@ -144,9 +161,13 @@ def serving(folder: Path, *arguments: str, ports: tuple[int, int] = (0, 0)) -> I
 class Connection:
     """One TLS connection, on which every byte is under control."""
 
-    def __init__(self, webhook: Webhook, **tls: Any) -> None:
-        context = ssl.create_default_context(cafile=webhook.certs / "ca.crt")
+    def __init__(
+        self, webhook: Webhook, ca: Path | None = None, identity: Path | None = None, **tls: Any
+    ) -> None:
+        context = ssl.create_default_context(cafile=ca or webhook.certs / "ca.crt")
         context.set_alpn_protocols(["h2", "http/1.1"])
+        if identity:
+            context.load_cert_chain(identity)
         for name, value in tls.items():
             setattr(context, name, value)
         raw = socket.create_connection(("127.0.0.1", webhook.port), PATIENCE)

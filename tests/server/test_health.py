@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from webhook.metrics import TABLE
-from webhook.server.health import STALE_SECONDS, Status, StatusFolder, checks, readings, report
+from webhook.ops import report
+from webhook.server.health import STALE_SECONDS, Status, StatusFolder, checks, readings
 
 
 def good(pid: int = 1) -> Status:
@@ -59,7 +60,7 @@ def test_policies_that_do_not_load_are_told_while_the_last_good_ones_serve():
     found = checks([replace(good(), policy_problem="a.yaml:1:1: no")], 1)
 
     assert not any(check.problem for check in found)
-    assert "[+]policies ok (the last good set is in use" in report(found)
+    assert "[+]policies ok (sha256:1, the last good set, is in use" in report(found)
     assert "a.yaml:1:1: no" in report(found)
 
 
@@ -75,7 +76,7 @@ def test_what_keeps_caches_from_filling_is_told():
 
 def test_the_report_reads_like_kubernetes_own():
     assert report(checks([good()], 1)) == (
-        "[+]workers ok\n[+]policies ok\n[+]caches ok\n[+]certificate ok\nreadyz check passed\n"
+        "[+]workers ok\n[+]policies ok (sha256:1)\n[+]caches ok\n[+]certificate ok\nreadyz check passed\n"
     )
     told = report(checks([replace(good(), synced=False)], 1))
     assert "[-]caches failed: not filled yet\n" in told

@@ -16,7 +16,7 @@ from tests.server.parts import Stand, body, pod, review
 from webhook.core.model.finding import Decision
 from webhook.core.model.request import Request
 from webhook.log import DecisionLog, Lines
-from webhook.server.handle import Observer
+from webhook.server.observer import Observer
 
 JUNK: list[Any] = [
     *(None, True, False, 0, 1, -1, 2**31, 2**63, -(2**63), 2**64, 1e308, 0.5, "", "0", "true"),

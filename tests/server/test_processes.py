@@ -5,6 +5,7 @@ import os
 import signal
 import ssl
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -84,6 +85,20 @@ def test_a_request_under_way_is_finished(tmp_path: Path):
         assert webhook.end() == 0
         with pytest.raises(OSError, match="refused"):
             webhook.connect()
+
+
+def test_nobody_who_says_nothing_is_waited_for(tmp_path: Path):
+    """The API server keeps idle connections for 90 s; it finds them closed, not broken."""
+    with serving(tmp_path, "--workers=1") as webhook:
+        used, fresh = webhook.connect(), webhook.connect()
+        assert used.ask(post(ADMITTED))[0] == 200
+        started = time.monotonic()
+        assert webhook.end() == 0
+
+        assert time.monotonic() - started < 10
+        assert [connection.answer()[0] for connection in (used, fresh)] == [0, 0]
+        used.close()
+        fresh.close()
 
 
 def test_it_takes_its_children_along_even_when_killed(tmp_path: Path):

@@ -12,6 +12,7 @@ from webhook.cli.quick import uncollected
 
 _COMMANDS = {
     "check": "Decide manifests offline, as the cluster would.",
+    "controller": "Keep a cluster as the policies want it.",
     "policy": "Check, list and show policies; print their JSON Schemas.",
     "render": "Print Kubernetes objects that follow from the policies.",
     "serve": "Run the webhook.",

@@ -118,14 +118,15 @@ class _Failure(click.ClickException):
     "--quiet",
     envvar="TENANTGATE_QUIET",
     is_flag=True,
-    help="Tell no assumptions in text, and no summary.",
+    help="Tell no assumptions in text, nor what namespaces would receive, and no summary.",
 )
 @click.option(
     "-v",
     "--verbose",
     envvar="TENANTGATE_VERBOSE",
     is_flag=True,
-    help="Also tell which SCC admits each object, and what was not judged.",
+    help="Also tell which SCC admits each object, what WorkloadDefaults fill in, and what was not "
+    "judged.",
 )
 @click.option(
     "--color",

@@ -10,7 +10,7 @@ from webhook.cli.who import Who
 from webhook.cluster.offline import OfflineCluster
 from webhook.core.engine import decide
 from webhook.core.model.fieldpath import ROOT, FieldPath
-from webhook.core.model.finding import Attempt, Decision, Finding, line, shown
+from webhook.core.model.finding import Attempt, Decision, Filled, Finding, line, shown
 from webhook.core.model.objects import Json, JsonObject, Pod
 from webhook.core.model.request import Request, User
 from webhook.core.model.shapes import ShapeError
@@ -123,7 +123,12 @@ def _created(
     decision = _with(decision, heard)
     if decision.skipped and decision.allowed and not decision.findings:
         said = facts if run.policies.defaults else ()  # which went by the namespace's labels
-        return read.result._replace(verdict="skip", reason=decision.skipped, assumptions=said)
+        return read.result._replace(
+            verdict="skip",
+            reason=decision.skipped,
+            assumptions=said,
+            filled=_filled(decision, place),
+        )
     result = _result(read, decision, place, pod)
     notes = (*result.notes, *(heard.notes if heard else ()))
     return result._replace(assumptions=(*assumed, *facts), notes=notes)
@@ -153,6 +158,8 @@ def _object(read: Object, run: Run) -> Result:
     decision, facts = _decide(request, run, validate=not brings_pods)
     heard = _plugins_word(request, read, run)
     decision = _with(decision, heard)
+    if (request.group, request.resource) == ("", "namespaces") and decision.allowed:
+        read = _receiving(read, decision, run)
     if decision.skipped and decision.allowed and not decision.findings:
         bound = decision.requester not in (
             "",
@@ -163,6 +170,15 @@ def _object(read: Object, run: Run) -> Result:
     assumed = (_ORDINARY,) if run.who.assumed else ()
     notes = (*result.notes, *(heard.notes if heard else ()))
     return result._replace(assumptions=(*assumed, *facts), notes=notes)
+
+
+def _receiving(read: Object, decision: Decision, run: Run) -> Object:
+    """Return a Namespace with what it would receive, stamped as the webhook leaves it."""
+    from webhook.cli.receives import received  # few manifests are namespaces
+
+    final = decision.object if decision.patch else read.value
+    receives = received(final, read.result.name, run.policies)
+    return read._replace(result=read.result._replace(receives=receives))
 
 
 def _plugins_word(request: Request, read: Object, run: Run) -> "Said | None":
@@ -251,7 +267,13 @@ def _result(read: Object, decision: Decision, place: Place, pod: Pod | None = No
         findings=tuple(_located(finding, read, place, pod) for finding in decision.findings),
         attempts=tuple(_placed(attempt, place) for attempt in decision.attempts),
         notes=_notes(decision) if verdict == "deny" else (),
+        filled=_filled(decision, place),
     )
+
+
+def _filled(decision: Decision, place: Place) -> tuple[Filled, ...]:
+    """Return what WorkloadDefaults filled in, told at the manifest's own fields."""
+    return tuple(replace(each, path=place(each.path)) for each in decision.filled)
 
 
 def _notes(decision: Decision) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
 """`tenantgate serve`: the webhook."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from webhook.cli.parsed import Parsed
 from webhook.settings import (
     LISTEN,
     OPS_LISTEN,
@@ -22,22 +23,6 @@ _PATH = click.Path(path_type=Path)
 _SAMPLE = Path(__file__).parent.parent / "server" / "sample-review.json"
 
 
-class _Parsed(click.ParamType[Any]):
-    """A value in a notation of its own."""
-
-    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
-        self.name = name
-        self._parse = parse
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            return self._parse(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 class _NotStarted(click.ClickException):
     """The webhook cannot serve as it was asked to."""
 
@@ -49,7 +34,7 @@ class _NotStarted(click.ClickException):
     "--listen",
     metavar="HOST:PORT",
     envvar="TENANTGATE_LISTEN",
-    type=_Parsed("HOST:PORT", Address.parse),
+    type=Parsed("HOST:PORT", Address.parse),
     default=LISTEN,
     show_default=str(LISTEN),
     help="Where reviews are answered, over TLS.",
@@ -58,7 +43,7 @@ class _NotStarted(click.ClickException):
     "--ops-listen",
     metavar="HOST:PORT",
     envvar="TENANTGATE_OPS_LISTEN",
-    type=_Parsed("HOST:PORT", Address.parse),
+    type=Parsed("HOST:PORT", Address.parse),
     help=f"Where /healthz, /readyz and /metrics are answered, in plain HTTP.  [default: {OPS_LISTEN}; "
     f"in a cluster {OPS_LISTEN_IN_CLUSTER}]",
 )
@@ -80,6 +65,21 @@ class _NotStarted(click.ClickException):
     show_default=True,
     help="The folder of ca.crt, tls.crt and tls.key. Outside a cluster, an empty one gets a "
     "development certificate.",
+)
+@click.option(
+    "--client-ca",
+    metavar="FILE",
+    envvar="TENANTGATE_CLIENT_CA",
+    type=_PATH,
+    help="Answer only clients with a certificate of these authorities (PEM).  [default: anybody]",
+)
+@click.option(
+    "--client-name",
+    metavar="NAME",
+    envvar="TENANTGATE_CLIENT_NAME",
+    multiple=True,
+    help="With --client-ca: a common or alternative name that the client's certificate must have; "
+    "repeatable.  [default: any]",
 )
 @click.option(
     "--kubeconfig",
@@ -132,10 +132,17 @@ class _NotStarted(click.ClickException):
     "--log-allowed",
     metavar="all|none|RATE",
     envvar="TENANTGATE_LOG_ALLOWED",
-    type=_Parsed("all|none|RATE", parse_rate),
+    type=Parsed("all|none|RATE", parse_rate),
     default="all",
     show_default=True,
     help="How many admissions are logged; refusals always are.",
+)
+@click.option(
+    "--events/--no-events",
+    envvar="TENANTGATE_EVENTS",
+    default=None,
+    help="Tell of refusals by Kubernetes Events, at the workload that a pod was for or at the "
+    "namespace.  [default: in a cluster only]",
 )
 @click.pass_context
 def serve(
@@ -144,6 +151,8 @@ def serve(
     ops_listen: Address | None,
     policy: tuple[Path, ...],
     workers: int | None,
+    events: bool | None,
+    client_name: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Run the webhook: answer the API server's admission reviews.
@@ -158,7 +167,9 @@ def serve(
         ops_listen=ops_listen or (OPS_LISTEN_IN_CLUSTER if inside else OPS_LISTEN),
         policies=policy,
         workers=workers or default_workers(),
+        client_names=client_name,
         in_cluster=inside,
+        events=inside if events is None else events,
         **options,
     )
     if settings.context and (settings.kubeconfig or settings.kube_context):
@@ -166,6 +177,8 @@ def serve(
             "--context describes a cluster by files, --kubeconfig and --kube-context name a live "
             "one: give one or the other"
         )
+    if settings.client_names and not settings.client_ca:
+        raise click.UsageError("--client-name needs --client-ca FILE: nobody else vouches for it")
     if settings.access == "sar" and not settings.live:
         raise click.UsageError("--access sar asks an API server: name one with --kubeconfig FILE")
     ctx.exit(_serve(settings))
@@ -173,13 +186,16 @@ def serve(
 
 def _serve(settings: Settings) -> int:
     """Check everything that can be checked before anybody is answered, then serve."""
+    from webhook.certs.clients import Clients
     from webhook.certs.files import CertificateError
     from webhook.certs.issue import prepare
     from webhook.server.supervisor import ListenError, bind, run
 
-    _check_facts(settings)
+    policies = _check_facts(settings)
     try:
         issued = prepare(settings.cert_dir, issuing=not settings.in_cluster)
+        if settings.client_ca:
+            Clients(settings.client_ca).read()
         main, ops = bind(settings.listen), bind(settings.ops_listen)
     except (CertificateError, ListenError) as error:
         raise _NotStarted(str(error)) from None
@@ -195,11 +211,14 @@ def _serve(settings: Settings) -> int:
         if not settings.live:
             click.echo(_trial(settings, reviews, issued), err=True)
 
-    return run(settings, main, ops, announce)
+    return run(settings, main, ops, announce, policies)
 
 
-def _check_facts(settings: Settings) -> None:
-    """Make sure that policies load, and that there is a way to the facts."""
+def _check_facts(settings: Settings) -> Mapping[str, str]:
+    """Make sure that policies load, and that there is a way to the facts; return the policies' texts.
+
+    The texts, and not the set: nobody here decides by it, and each worker reads its own.
+    """
     from webhook.cluster.client import ConfigurationError
     from webhook.core.rbac import RbacError
     from webhook.server.context import ContextError
@@ -215,6 +234,7 @@ def _check_facts(settings: Settings) -> None:
         raise _NotStarted(f"--context cannot be used:\n{error}") from None
     except ConfigurationError as error:
         raise _NotStarted(str(error)) from None
+    return store.current.texts
 
 
 def _trial(settings: Settings, reviews: Address, issued: bool) -> str:

@@ -3,11 +3,8 @@
 import json
 from typing import Any
 
-from webhook.core.model.finding import Attempt, Finding, Unset, line, shown
-from webhook.reports.result import Located, Report, Result
-
-MOST_SHOWN = 256
-"""Characters of an observed value that a report repeats."""
+from webhook.core.model.finding import MOST_SHOWN, Attempt, Filled, Finding, Unset, line, shown
+from webhook.reports.result import Located, Receives, Report, Result
 
 _RESULTS = {"deny": "fail", "warn": "warn", "audit": "pass"}
 _SEVERITIES = {"deny": "high", "warn": "medium", "audit": "low"}
@@ -51,6 +48,24 @@ def _object(result: Result) -> dict[str, Any]:
         "notes": list(result.notes),
         "attempts": [_attempt(attempt) for attempt in result.attempts],
         "assumptions": list(result.assumptions),
+        "filled": [_filled(each) for each in result.filled],
+        "receives": _receives(result.receives) if result.receives else None,
+    }
+
+
+def _filled(filled: Filled) -> dict[str, Any]:
+    return {"policy": filled.policy, "path": filled.path.pointer(), "value": filled.value}
+
+
+def _receives(receives: Receives) -> dict[str, Any]:
+    names = ("apiVersion", "kind", "name")
+    return {
+        "tenant": receives.tenant or None,
+        "template": receives.template or None,
+        "why": receives.why,
+        "labels": dict(receives.labels),
+        "annotations": dict(receives.annotations),
+        "objects": [dict(zip(names, item, strict=True)) for item in receives.objects],
     }
 
 

@@ -5,10 +5,10 @@ line is started often.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from webhook.core.model.finding import Attempt, Finding
+from webhook.core.model.finding import Attempt, Filled, Finding
 
 Verdict = Literal["pass", "warn", "deny", "error", "skip"]
 VERDICTS: tuple[Verdict, ...] = ("pass", "warn", "deny", "error", "skip")
@@ -25,12 +25,27 @@ class Located(NamedTuple):
     container: str = ""
 
 
+class Receives(NamedTuple):
+    """What a namespace would receive: of which tenant it is, by which template, and why by that one.
+
+    `objects` are apiVersion, kind and name, in the order in which they are made.
+    """
+
+    tenant: str
+    template: str
+    why: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    objects: tuple[tuple[str, str, str], ...]
+
+
 class Result(NamedTuple):
     """One object, and what was decided on it; or what could not be read, with an `error`.
 
     `scc` is the one that admits it, `closest` the one that came closest to it. `reason` says why
     nothing judged it (a skip, or a kind that no policy judges) or why it could not be decided (an
-    error). `notes` are what a refusal has to say beside its findings.
+    error). `notes` are what a refusal has to say beside its findings. `filled` is what
+    WorkloadDefaults fill in, at the places in the manifest. `receives` is for Namespaces alone.
     """
 
     file: str
@@ -49,6 +64,8 @@ class Result(NamedTuple):
     attempts: tuple[Attempt, ...] = ()
     notes: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    filled: tuple[Filled, ...] = ()
+    receives: Receives | None = None
 
     @property
     def title(self) -> str:

@@ -1,12 +1,15 @@
 """Results as text for people: a line for the object, a line for each problem, where to look first."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import click
 
-from webhook.core.model.finding import line
-from webhook.reports.result import Report, Result, Verdict
+from webhook.core.model.fieldpath import FieldPath
+from webhook.core.model.finding import line, shown
+from webhook.reports.result import Receives, Report, Result, Verdict
 
+_MAPS = ("requests", "limits", "nodeSelector", "labels")
 _COLOURS: Mapping[Verdict, str] = {
     "pass": "green",
     "warn": "yellow",
@@ -28,9 +31,10 @@ def render(
 
     Args:
         report: what was found.
-        verbose: also tell which SCC admits each object, and what was not judged.
+        verbose: also tell which SCC admits each object, what WorkloadDefaults fill in, and what was
+            not judged.
         only_failures: tell nothing but refusals, warnings and errors, `verbose` or not.
-        quiet: leave out what was assumed.
+        quiet: leave out what was assumed, and what namespaces would receive.
         color: mark the verdicts with ANSI colours.
     """
     lines: list[str] = []
@@ -39,6 +43,9 @@ def render(
             lines += _findings(result)
         else:
             lines += _result(result, color)
+            lines += _filled(result) if verbose else ()
+        if result.receives and not (only_failures or quiet):
+            lines += _received(result, result.receives)
     if report.assumptions and not quiet:
         lines += ["Assumed:", *(f"  - {said}" for said in report.assumptions)]
     return "".join(f"{text}\n" for text in lines)
@@ -55,6 +62,36 @@ def _result(result: Result, color: bool) -> Iterator[str]:
 
 def _findings(result: Result) -> Iterator[str]:
     return (f"{result.file}:{found.line}: {line(found.finding)}" for found in result.findings)
+
+
+def _filled(result: Result) -> Iterator[str]:
+    """Yield a line for each place that was filled in; requests are one, and so are limits."""
+    told: dict[tuple[str, str], Any] = {}
+    for each in result.filled:
+        *above, last = each.path
+        if above and above[-1] in _MAPS:
+            told.setdefault((each.policy, str(FieldPath(above))), {})[last] = each.value
+        else:
+            told[each.policy, str(each.path)] = each.value
+    return (
+        f"    filled in by {policy}: {path} is {shown(value)}"
+        for (policy, path), value in told.items()
+    )
+
+
+def _received(result: Result, receives: Receives) -> Iterator[str]:
+    """Yield what a namespace would receive, a line for each kind; nothing for one that gets nothing."""
+    told: dict[str, list[str]] = {}
+    for field, values in (("labels", receives.labels), ("annotations", receives.annotations)):
+        told |= {field: [f"{key}={value}" for key, value in values.items()]} if values else {}
+    for _, kind, name in receives.objects:
+        told.setdefault(kind, []).append(name)
+    if not told:
+        return
+    tenant = f", as one of tenant {receives.tenant}" if receives.tenant else ""
+    by = f", by template {receives.template}" if receives.template else ""
+    yield f"{_place(result)}: {result.title}: would receive{tenant}{by}:"
+    yield from (f"    {what}: {', '.join(names)}" for what, names in told.items())
 
 
 def _place(result: Result) -> str:

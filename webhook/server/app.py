@@ -1,14 +1,18 @@
 """Flask serves everything besides the hot routes, and those too where no ASGI carrier is."""
 
 import contextlib
+import ssl
 from collections.abc import Callable
+from typing import Any
 
 import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from webhook.certs.clients import Clients
 from webhook.core.model.review import NotAReview
 from webhook.metrics import Metrics, exposition
+from webhook.ops import add_ops
 from webhook.server.handle import (
     JSON,
     LINGER_BYTES,
@@ -19,7 +23,7 @@ from webhook.server.handle import (
     late,
     too_large,
 )
-from webhook.server.health import Status, checks, readings, report
+from webhook.server.health import Status, checks, readings
 from webhook.settings import MAX_BODY
 
 Statuses = Callable[[], list[Status]]
@@ -42,10 +46,13 @@ def full_app(handler: Handler, statuses: Statuses, metrics: Metrics) -> Flask:
     return app
 
 
-def review_app(handler: Handler) -> Flask:
-    """Return the two review routes alone, for a listener that offers nothing else."""
+def review_app(handler: Handler, clients: Clients | None = None) -> Flask:
+    """Return the two review routes alone, for a listener that offers nothing else.
+
+    Where `clients` names some, the others are told that they may not ask.
+    """
     app = _app()
-    _add_reviews(app, handler)
+    _add_reviews(app, handler, clients)
     return app
 
 
@@ -60,27 +67,19 @@ def _app() -> Flask:
 
 
 def _add_ops(app: Flask, statuses: Statuses, workers: int, metrics: Metrics | None) -> None:
-    @app.get("/healthz")
-    def healthz() -> Response:
-        return _text("ok\n")
-
-    @app.get("/readyz")
-    def readyz() -> Response:
-        found = checks(statuses(), workers)
-        ready = not any(check.problem for check in found)
-        told = report(found) if "verbose" in request.args or not ready else "ok\n"
-        return _text(told, 200 if ready else 503)
-
-    @app.get("/metrics")
-    def metricsz() -> Response:
-        text, content_type = exposition(metrics, lambda: readings(statuses()))
-        return Response(text, content_type=content_type)
+    add_ops(
+        app,
+        lambda: checks(statuses(), workers),
+        lambda: exposition(metrics, lambda: readings(statuses())),
+    )
 
 
-def _add_reviews(app: Flask, handler: Handler) -> None:
+def _add_reviews(app: Flask, handler: Handler, clients: Clients | None = None) -> None:
     @app.route("/<any(mutate, validate):endpoint>", methods=_METHODS)
     def review(endpoint: str) -> Response:
         try:
+            if clients and (why := clients.objection(_shown())):
+                raise NotAReview(403, why)
             check_head(
                 request.path,
                 request.method,
@@ -98,6 +97,12 @@ def _add_reviews(app: Flask, handler: Handler) -> None:
         if status == 405:
             response.headers["Allow"] = "POST"
         return response
+
+
+def _shown() -> Any:
+    """Return the client's certificate."""
+    connection = request.environ.get("gunicorn.socket")
+    return connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
 
 
 def _body() -> bytes:
@@ -135,7 +140,3 @@ def _linger() -> None:
 
 def _json(body: bytes, status: int) -> Response:
     return Response(body, status, content_type=JSON)
-
-
-def _text(text: str, status: int = 200) -> Response:
-    return Response(text, status, content_type="text/plain; charset=utf-8")

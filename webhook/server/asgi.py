@@ -14,6 +14,8 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Protocol
 
+import orjson
+
 from webhook.core.model.request import Request
 from webhook.core.model.review import NotAReview, read_review
 from webhook.server.gather import WouldBlock
@@ -97,6 +99,19 @@ class App:
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close"})
+
+    def refusing(self, why: str) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+        """Return the application for a connection on which nothing may be asked."""
+        _log.warning("a connection is refused: %s", why)
+
+        async def refused(scope: Scope, receive: Receive, send: Send) -> None:
+            answer = orjson.dumps({"error": why})
+            if self._service:
+                _, answer = self._service.handler.rejected(NotAReview(403, why))
+            await _send(send, 403, answer, close=True)
+            await _linger(receive)
+
+        return refused
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

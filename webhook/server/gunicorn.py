@@ -12,8 +12,10 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from webhook.certs.clients import Clients
 from webhook.certs.files import Files
 from webhook.certs.serving import ServingCertificate
+from webhook.counts import bury
 from webhook.log import Lines
 from webhook.server import protocol
 from webhook.server.app import ops_app, review_app
@@ -22,6 +24,7 @@ from webhook.server.health import StatusFolder
 from webhook.server.parent import end_with_parent
 from webhook.server.service import Service, keep
 from webhook.settings import Settings
+from webhook.store import LastGood
 
 KEEPALIVE = 95
 """Seconds that an idle connection stays open: longer than the 90 after which the API server drops
@@ -103,11 +106,16 @@ class _Reviews(_Gunicorn):
     ) -> None:
         self._settings = settings
         self._lines = lines
+        self._run_dir = run_dir
+        self._run_dir = run_dir
         self._folder = StatusFolder(run_dir)
+        self._last_good = LastGood(run_dir)
         self._certificate: ServingCertificate | None = None
         self._service: Service | None = None
         self._worker: Any = None
         self._leaving = False
+        names = frozenset(settings.client_names)
+        self._clients = Clients(settings.client_ca, names) if settings.client_ca else None
         files = Files(settings.cert_dir)
         options = {
             "worker_class": settings.server,
@@ -131,13 +139,14 @@ class _Reviews(_Gunicorn):
         super().__init__(listener, run_dir, options, self._app)
 
     def _app(self) -> Any:
-        self._certificate = ServingCertificate(Files(self._settings.cert_dir))
+        files = Files(self._settings.cert_dir)
+        self._certificate = ServingCertificate(files, self._clients, self._run_dir)
         if self._settings.server == "asgi":
             return App(self._make_service)
         service = self._make_service()
         service.start()
         keep(service)
-        return review_app(service.handler)
+        return review_app(service.handler, self._clients)
 
     def _make_service(self) -> Service:
         self._service = Service(
@@ -146,6 +155,7 @@ class _Reviews(_Gunicorn):
             folder=self._folder,
             certificate=self._certificate,
             is_draining=self._is_draining,
+            last_good=self._last_good,
         )
         return self._service
 
@@ -164,7 +174,7 @@ class _Reviews(_Gunicorn):
 
     def _started(self, worker: Any) -> None:
         if self._settings.server == "asgi":
-            protocol.install()
+            protocol.install(worker, self._clients)
             worker.loop.add_signal_handler(signal.SIGTERM, self._leave)
         worker.cfg.set("graceful_timeout", max(1, self._settings.graceful_timeout - _CUT))
 
@@ -174,8 +184,13 @@ class _Reviews(_Gunicorn):
         The asgi worker would close a connection at once after an answer that promised to keep it,
         and the request that a client sends on it meanwhile would be lost.
         """
-        self._leaving = True
-        self._worker.loop.call_later(LAME_SECONDS, self._worker.handle_exit_signal)
+        if not self._leaving:
+            self._leaving = True
+            self._worker.loop.call_later(LAME_SECONDS, self._stop)
+
+    def _stop(self) -> None:
+        self._worker.handle_exit_signal()
+        protocol.close_quiet(self._worker)
 
     def _exited(self, arbiter: Any, worker: Any) -> None:
         if self._service:
@@ -184,7 +199,5 @@ class _Reviews(_Gunicorn):
 
     def _buried(self, arbiter: Any, worker: Any) -> None:
         """Forget a worker that died, so that its last status does not count as one that hangs."""
-        from prometheus_client.multiprocess import mark_process_dead
-
         self._folder.remove(worker.pid)
-        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+        bury(self._run_dir, worker.pid)

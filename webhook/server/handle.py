@@ -16,9 +16,8 @@ from webhook.core.model.finding import Decision
 from webhook.core.model.request import Request
 from webhook.core.model.review import NotAReview, UnreadableObject, answer, read_review
 from webhook.core.policyset import PolicySet
-from webhook.log import DecisionLog
-from webhook.metrics import Metrics
 from webhook.server.gather import Cluster, NotSynced, WouldBlock, gather
+from webhook.server.observer import Observer
 from webhook.settings import MAX_BODY
 
 JSON = "application/json"
@@ -47,21 +46,6 @@ class Store(Protocol):
     def current(self) -> PolicySet:
         """The set that loaded last."""
         ...
-
-
-class Observer:
-    """Counts and logs what was decided."""
-
-    def __init__(self, metrics: Metrics, decisions: DecisionLog) -> None:
-        self.metrics = metrics
-        self._decisions = decisions
-
-    def decided(
-        self, request: Request, decision: Decision, policy_hash: str, duration: float
-    ) -> None:
-        """Take note of one answer."""
-        self.metrics.decided(request, decision, duration)
-        self._decisions.record(request, decision, policy_hash, duration)
 
 
 class Handler:
@@ -102,7 +86,7 @@ class Handler:
             policies = self._store.current
             facts = gather(request, policies, self.cluster, wait=wait, reviews=self._reviews)
             stage = "decide"
-            return decide(request, facts, policies)
+            return decide(request, facts, policies, self._observer.watch())
         except WouldBlock:
             raise
         except NotSynced:

@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from webhook.metrics import Reading
+from webhook.ops import Check
 
 STALE_SECONDS = 5.0
 
@@ -36,14 +36,6 @@ class Status:
     cache_ages: Mapping[str, float] = field(default_factory=dict)
 
 
-class Check(NamedTuple):
-    """One condition of readiness; `problem` is empty when it holds."""
-
-    name: str
-    problem: str
-    detail: str = ""
-
-
 class StatusFolder:
     """The statuses of all workers of one `serve`."""
 
@@ -54,8 +46,13 @@ class StatusFolder:
         """Replace what a worker said before."""
         path = self._path(status.pid)
         new = path.with_suffix(".new")
-        new.write_bytes(msgspec.json.encode(status))
-        new.replace(path)
+        text = msgspec.json.encode(status)
+        try:
+            new.write_bytes(text)
+            new.replace(path)
+        except OSError:  # no room: the old one's is as good, and a page of it is taken already
+            with path.open("r+b") as file:
+                file.write(text.ljust(path.stat().st_size))
 
     def remove(self, pid: int) -> None:
         """Forget a worker that has ended."""
@@ -90,14 +87,15 @@ def checks(statuses: Iterable[Status], workers: int) -> list[Check]:
     expired = any(0 < status.leaf_expiry <= now for status in fresh)
     troubles = sorted({status.cache_problem for status in fresh if status.cache_problem})
     problems = {status.policy_problem for status in fresh if status.policy_problem}
+    sets = ", ".join(sorted({status.policies for status in fresh if status.policies}))
     return [
         Check("workers", alive),
         Check(
             "policies",
             "" if fresh and all(status.policies for status in fresh) else "not loaded",
-            f"the last good set is in use; the files on disk do not load: {problems.pop()}"
+            f"{sets}, the last good set, is in use; the files on disk do not load: {problems.pop()}"
             if problems
-            else "",
+            else sets,
         ),
         Check(
             "caches",
@@ -109,19 +107,6 @@ def checks(statuses: Iterable[Status], workers: int) -> list[Check]:
             "expired" if expired else "" if fresh else "unknown",
         ),
     ]
-
-
-def report(found: Iterable[Check]) -> str:
-    """Return the checks as Kubernetes' own health endpoints list them."""
-    lines, failed = [], False
-    for check in found:
-        failed = failed or bool(check.problem)
-        text = (
-            f"[-]{check.name} failed: {check.problem}" if check.problem else f"[+]{check.name} ok"
-        )
-        lines.append(f"{text} ({check.detail})" if check.detail else text)
-    lines.append("readyz check failed" if failed else "readyz check passed")
-    return "\n".join(lines) + "\n"
 
 
 def readings(statuses: Iterable[Status]) -> Iterator[Reading]:

@@ -7,21 +7,25 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from socket import gethostname
 from typing import Protocol
 
 from webhook.certs.serving import ServingCertificate
 from webhook.cluster.access import AccessReviews
 from webhook.cluster.cache import ClusterCache
 from webhook.cluster.client import connect
+from webhook.cluster.events import Events
 from webhook.cluster.offline import OfflineCluster
 from webhook.log import DecisionLog, Lines
 from webhook.metrics import Metrics
 from webhook.server.context import read_context
 from webhook.server.gather import Cluster
-from webhook.server.handle import Handler, Observer
+from webhook.server.handle import Handler
 from webhook.server.health import Status, StatusFolder
+from webhook.server.observer import Observer
+from webhook.server.refusals import Refusals
 from webhook.settings import Settings
-from webhook.store import PolicyStore
+from webhook.store import LastGood, PolicyStore
 
 _ALLOCATIONS = 50_000
 """Between two collections: a request's objects form no cycles, so hardly anything is found."""
@@ -58,20 +62,24 @@ class Service:
         folder: StatusFolder | None = None,
         certificate: ServingCertificate | None = None,
         is_draining: Callable[[], bool] = lambda: False,
+        last_good: LastGood | None = None,
     ) -> None:
         self.inflight = 0
         self.metrics = Metrics()
         self._settings = settings
         self._lines = lines
-        self._store = PolicyStore(settings.policies)
+        self._store = PolicyStore(settings.policies, last_good)
         self._loaded = time.time()
         self._certificate = certificate
         self._is_draining = is_draining
         self._folder = folder
         self._cluster, self._reviews = cluster(settings, self._store)
         self._frozen = False
-        observer = Observer(self.metrics, DecisionLog(lines, settings.log_allowed))
-        self.handler = Handler(self._store, self._cluster, observer, self._reviews)
+        self._failing: set[str] = set()
+        self._refusals = _refusals(settings, self.metrics)
+        decisions = DecisionLog(lines, settings.log_allowed)
+        self._observer = Observer(self.metrics, decisions, self._refusals)
+        self.handler = Handler(self._store, self._cluster, self._observer, self._reviews)
 
     @property
     def draining(self) -> bool:
@@ -81,8 +89,12 @@ class Service:
     def start(self) -> None:
         """Have the caches fill themselves, and say how this worker is."""
         self._lines.gather()
+        if self._refusals:
+            self._refusals.start()
         self._cluster.start()
         self._follow_tenancy()
+        if self._store.problem:
+            self._tell_rejected()
         self.tick()
 
     @property
@@ -91,21 +103,33 @@ class Service:
         return self._cluster.synced
 
     def attend(self) -> None:
-        """Do all that is due each second, and never fail."""
-        try:
-            self.tick()
-            self.refresh()
-        except Exception:  # noqa: BLE001 - whatever it is, the next second may be better
-            _log.exception("housekeeping failed; it is tried again")
+        """Do all that is due each second."""
+        self.tick()
+        self.refresh()
 
     def tick(self) -> None:
-        """Take up a changed certificate and tell the ops listener how this worker is."""
+        """Take up a changed certificate and tell the ops listener how this worker is; never fails."""
         if self._certificate:
-            self._certificate.refresh()
-        if self._folder:
-            self._folder.write(self.status())
+            self._do("to read the certificate", self._certificate.refresh)
+        self._do("to say how this worker is", self._tell_status)
 
     def refresh(self) -> None:
+        """Bring the metrics up to date, and take up changed policy files; never fails."""
+        self._do("to count", self._observer.flush)
+        self._do("to look after the policies", self._take_up)
+
+    def _do(self, what: str, chore: Callable[[], object]) -> None:
+        """Do a part of the housekeeping; one that fails keeps none of the others from being done."""
+        try:
+            chore()
+        except Exception:  # noqa: BLE001 - whatever it is, the next second may be better
+            if what not in self._failing:
+                self._failing.add(what)
+                _log.exception("it failed %s; it is tried again every second", what)
+        else:
+            self._failing.discard(what)
+
+    def _take_up(self) -> None:
         """Take up changed policy files; a set that does not load leaves the old one in use."""
         if self._cluster.synced and not self._frozen:
             self._frozen = True
@@ -127,13 +151,16 @@ class Service:
                 policy_set_hash=self._store.current.hash,
             )
         elif self._store.problem and self._store.problem != problem:
-            self._lines.event(
-                "error",
-                __name__,
-                f"the last good policies stay in use: {self._store.problem}",
-                "policy_rejected",
-                policy_set_hash=self._store.current.hash,
-            )
+            self._tell_rejected()
+
+    def _tell_rejected(self) -> None:
+        self._lines.event(
+            "error",
+            __name__,
+            f"the last good policies stay in use: {self._store.problem}",
+            "policy_rejected",
+            policy_set_hash=self._store.current.hash,
+        )
 
     def _follow_tenancy(self) -> None:
         """Follow what isolation rules compare with, once there are tenants."""
@@ -141,13 +168,20 @@ class Service:
             self._cluster.follow_tenancy()
 
     def stop(self) -> None:
-        """End the watches and write out the log."""
+        """End the watches, and write out what is still to be counted, told and logged."""
         self._cluster.stop()
+        self._do("to count", self._observer.flush)
+        if self._refusals:
+            self._refusals.stop()
         if self._reviews:
             self._reviews.close()
         if self._folder:
             self._folder.remove(os.getpid())
         self._lines.close()
+
+    def _tell_status(self) -> None:
+        if self._folder:
+            self._folder.write(self.status())
 
     def status(self) -> Status:
         """Return how this worker is, now."""
@@ -170,6 +204,14 @@ class Service:
                 if math.isfinite(age)
             },
         )
+
+
+def _refusals(settings: Settings, metrics: Metrics) -> Refusals | None:
+    """Return what has Events tell of refusals, where it was asked for and there is a cluster."""
+    if not (settings.events and settings.live):
+        return None
+    api = connect(settings.kubeconfig, settings.kube_context)
+    return Refusals(Events(api, "tenantgate", gethostname()), metrics)
 
 
 class _Files(OfflineCluster):

@@ -5,15 +5,17 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from webhook import log
 from webhook.metrics import MULTIPROCESS
-from webhook.server.health import Check, StatusFolder, checks
+from webhook.ops import Check
+from webhook.server.health import StatusFolder, checks
 from webhook.server.parent import end_with_parent
 from webhook.server.rundir import run_folder
 from webhook.settings import Address, Settings
+from webhook.store import LastGood
 
 _ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP})
 _SIGNALS = _ENDING | {signal.SIGCHLD, signal.SIGALRM}
@@ -49,6 +51,7 @@ def run(
     main: socket.socket,
     ops: socket.socket,
     announce: Callable[[], None],
+    policies: Mapping[str, str],
 ) -> int:
     """Serve until told to end; return the exit status of the TLS listener.
 
@@ -57,8 +60,11 @@ def run(
         main: the bound socket of the TLS listener.
         ops: the bound socket of the ops listener.
         announce: called once, as soon as every worker is ready.
+        policies: the texts of the set that loaded; a worker begins with it, or with the last good
+            one since, while the files are broken.
     """
     with run_folder() as run_dir:
+        LastGood(run_dir).keep(policies)
         # The name is read when the metrics library is imported, which only the children do.
         os.environ[MULTIPROCESS] = str(run_dir)
         lines = log.configure(run_dir / "log.lock")

@@ -1,19 +1,14 @@
-"""A real kube-controller-manager beside the tenants: it does its work, with or without us.
+"""A real kube-controller-manager beside the tenants: it does its work, with or without us."""
 
-It is no part of envtest; these tests skip where nobody has put one, of the API server's version,
-beside its binaries.
-"""
-
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.cluster.cluster import ADMIN, Cluster
-from tests.cluster.envtest import ASSETS
+from tests.cluster.managers import controller_manager
 from tests.cluster.objects import deployment, pod
-from tests.cluster.process import Process, eventually
+from tests.cluster.process import eventually
 from tests.cluster.tenancy.api import Api
 from tests.cluster.tenancy.world import World
 from tests.cluster.tenantgate import Tenantgate
@@ -24,24 +19,7 @@ LEASE = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-control
 @pytest.fixture(scope="module", autouse=True)
 def _controllers(cluster: Cluster, tenantgate: Tenantgate, world: World) -> Iterator[None]:
     """Every controller, each as its own service account; the webhook crashes once they lead."""
-    binary = ASSETS / "kube-controller-manager"
-    if not os.access(binary, os.X_OK):
-        pytest.skip(f"no kube-controller-manager in {ASSETS}: put the API server's version there")
-    folder = cluster.plane.folder
-    running = Process(
-        [
-            binary,
-            f"--kubeconfig={cluster.kubeconfig('system:kube-controller-manager')}",
-            "--use-service-account-credentials",
-            f"--service-account-private-key-file={folder / 'service-accounts.key'}",
-            f"--root-ca-file={cluster.plane.ca}",
-            "--leader-elect-lease-duration=3s",
-            "--leader-elect-renew-deadline=2s",
-            "--leader-elect-retry-period=500ms",
-            "--secure-port=0",
-        ],
-        folder / "kube-controller-manager.log",
-    )
+    running = controller_manager(cluster)
     running.start()
     api = Api(cluster)
     try:
