@@ -12,7 +12,7 @@ import pytest
 
 from webhook import log
 from webhook.core.model.fieldpath import FieldPath
-from webhook.core.model.finding import Decision, Finding
+from webhook.core.model.finding import Decision, Filled, Finding
 from webhook.core.model.request import Request, User
 from webhook.log import DecisionLog, JsonHandler, Lines, groups_hash
 
@@ -72,7 +72,12 @@ def test_a_decision_record_has_the_agreed_fields(sink: Sink, lines: Lines):
     _ = request.object
     finding = Finding(FieldPath.parse("spec.hostPID"), True, "false", "drop it", "r", "restricted")
     decision = Decision(
-        False, "no pod for you\nmore", 403, "Forbidden", findings=(finding,), scc="", subject=""
+        False,
+        "no pod for you\nmore",
+        403,
+        "Forbidden",
+        findings=(finding,),
+        filled=(Filled(FieldPath.parse("spec.priorityClassName"), "low", "standard"),),
     )
 
     DecisionLog(lines).record(request, decision, "sha256:1", 0.0123456)
@@ -97,6 +102,8 @@ def test_a_decision_record_has_the_agreed_fields(sink: Sink, lines: Lines):
         "kind": "Pod",
         "namespace": "shop",
         "name": "web-",
+        "requester_class": "",
+        "tenants": [],
         "allowed": False,
         "mutated": False,
         "scc": "",
@@ -111,6 +118,7 @@ def test_a_decision_record_has_the_agreed_fields(sink: Sink, lines: Lines):
                 "message": "restricted/r: spec.hostPID is true; allowed: false. Fix: drop it.",
             }
         ],
+        "filled": [{"policy": "standard", "path": "/spec/priorityClassName"}],
         "duration_ms": 12.346,
     }
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,18 @@ import yaml
 
 from tests.core.samples import pod, request
 from webhook.core.engine import decide
+from webhook.core.model.pattern import within
 from webhook.core.model.request import Facts, Namespace
 from webhook.core.model.schema import METADATA, Object
-from webhook.core.platform import PodSecurity
-from webhook.core.policyset import NOT_YET, PolicySet, parse_policies
-from webhook.core.tenancy.tenant import API_VERSION, KIND, SCHEMA
+from webhook.core.platform import Platform, PodSecurity
+from webhook.core.policyset import PolicySet, parse_policies
+from webhook.core.provisioning.wanted import wanted
+from webhook.core.tenancy.tenant import SCHEMA
 from webhook.store import load
 
 ROOT = Path(__file__).parent.parent
 POLICIES = ROOT / "policies"
 EXAMPLE = POLICIES / "tenants" / "example.yaml"
-IDLE = {f"spec.{key}" for key in NOT_YET[API_VERSION, KIND]}
 ORIGINALS = ROOT.parent / "shared" / "data" / "openshift-sccs"
 
 BASE = "configMap csi downwardAPI emptyDir ephemeral image persistentVolumeClaim projected secret"
@@ -284,15 +286,15 @@ def test_the_example_of_a_tenant_is_commented_out_whole_and_has_its_own_comments
 def test_the_example_of_a_tenant_shows_every_key_that_something_acts_on() -> None:
     shown = set(_keys(yaml.safe_load(_uncommented(EXAMPLE))))
 
-    assert set(_known(SCHEMA)) - shown == IDLE
+    assert set(_known(SCHEMA)) - shown == set()
 
 
 def _known(schema: Object, at: str = "") -> Iterator[str]:
-    """Yield the paths of keys as deep as `spec.allow.hostnames`, but of none below an idle one."""
+    """Yield the paths of keys as deep as `spec.allow.hostnames`."""
     for key, below in schema.fields.items():
         path = f"{at}{key}"
         yield path
-        if isinstance(below, Object) and below is not METADATA and path not in IDLE:
+        if isinstance(below, Object) and below is not METADATA:
             yield from _known(below, f"{path}.") if path.count(".") < 2 else ()
 
 
@@ -316,6 +318,86 @@ def test_a_container_that_names_nothing_gets_small_requests_and_in_a_tenants_nam
         "requests": {"cpu": "25m", "memory": "64Mi", "ephemeral-storage": "64Mi"},
         "limits": {"memory": "512Mi", "ephemeral-storage": "2Gi"},
     }
+
+
+def test_every_tenants_namespace_is_given_what_keeps_it_apart() -> None:
+    found = _received("")
+
+    assert list(found) == [
+        "ResourceQuota/platform-quota",
+        "ResourceQuota/platform-no-foreign-affinity",
+        "LimitRange/platform-limits",
+        "NetworkPolicy/platform-default-deny",
+        "NetworkPolicy/platform-allow-tenant",
+        "NetworkPolicy/platform-allow-dns",
+        "NetworkPolicy/platform-allow-ingress",
+        "NetworkPolicy/platform-allow-internet",
+        "ServiceAccount/default",
+    ]
+    hard = found["ResourceQuota/platform-quota"]["spec"]["hard"]
+    assert hard["services.nodeports"] == "0"
+    assert {"count/secrets", "count/configmaps", "count/ingresses.networking.k8s.io"} <= hard.keys()
+    assert found["ResourceQuota/platform-no-foreign-affinity"]["spec"] == {
+        "hard": {"pods": "0"},
+        "scopes": ["CrossNamespacePodAffinity"],
+    }
+    assert found["NetworkPolicy/platform-default-deny"]["spec"] == {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+    }
+    assert found["ServiceAccount/default"]["automountServiceAccountToken"] is False
+
+
+def test_its_limits_lend_what_the_workload_defaults_lend() -> None:
+    """Otherwise it would matter which of the two a pod meets first."""
+    (limits, _) = _received("")["LimitRange/platform-limits"]["spec"]["limits"]
+    owned = Namespace("shop", {"tenantgate.io/tenant": "acme"})
+
+    lent = _resources(owned)
+
+    assert lent == {"requests": limits["defaultRequest"], "limits": limits["default"]}
+
+
+def test_no_pod_gets_out_to_what_the_platform_protects() -> None:
+    """Nor to private networks, in which clusters usually are."""
+    blocks = [
+        peer["ipBlock"]
+        for peer in _received("")["NetworkPolicy/platform-allow-internet"]["spec"]["egress"][0][
+            "to"
+        ]
+    ]
+    closed = [ip_network(text) for block in blocks for text in block["except"]]
+
+    for protected in (*Platform().protected_networks, *map(ip_network, ("10.0.0.0/8", "fc00::/7"))):
+        assert any(within(protected, each) for each in closed)
+
+
+def test_a_tenant_changes_its_numbers_and_says_who_works_there() -> None:
+    found = _received(
+        "{parameters: {PODS: '7'}, roleBindings: [{clusterRole: 'tenantgate:edit', to: members}]}"
+    )
+
+    assert found["ResourceQuota/platform-quota"]["spec"]["hard"]["pods"] == "7"
+    assert list(found)[-1] == "RoleBinding/platform-tenantgate:edit"
+
+
+def test_namespaces_of_no_tenant_are_given_nothing() -> None:
+    assert _received("", owner="") == {}
+
+
+def _received(provision: str, owner: str = "acme") -> dict[str, Any]:
+    """Return by kind and name what a namespace is to hold by the shipped set."""
+    text = (
+        "apiVersion: tenantgate.io/v1\nkind: Tenant\nmetadata: {name: acme}\n"
+        f"spec: {{owners: [{{kind: Group, name: leads}}], provision: {provision or '{}'}}}\n"
+    )
+    shipped = {str(path): path.read_text() for path in sorted(POLICIES.rglob("*.yaml"))}
+    policies = parse_policies({**shipped, "acme.yaml": text})
+    stamp = {"tenantgate.io/tenant": owner} if owner else {}
+    where = Namespace("shop", stamp)
+    found = wanted(where, policies.platform, policies.registry, policies.templates)
+    assert found is not None
+    return {f"{item['kind']}/{item['metadata']['name']}": item for item in found.objects}
 
 
 def _resources(namespace: Namespace) -> Any:

@@ -1,11 +1,12 @@
 """Policy files on disk: which of them count, and what is said of those that cannot be read."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from webhook.core.policyset import PolicyError
-from webhook.store import SHIPPED, PolicyStore, load
+from webhook.store import SHIPPED, LastGood, PolicyStore, load
 
 PLAIN = """\
 apiVersion: security.openshift.io/v1
@@ -233,3 +234,65 @@ def test_a_config_map_that_is_swapped_is_taken_up(tmp_path: Path) -> None:
     store.refresh()
 
     assert [scc.name for scc in store.current.sccs] == ["b"]
+
+
+def test_a_mount_that_is_swapped_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the set would be made of old files and new ones."""
+    for version, name in (("..1", "old"), ("..2", "new")):
+        write(tmp_path / version / "a.yaml", f"{name}-a")
+        write(tmp_path / version / "b.yaml", f"{name}-b")
+    (tmp_path / "..data").symlink_to("..1")
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    read = Path.read_text
+
+    def swapped_after(path: Path, *args: Any, **kwargs: Any) -> str:
+        text = read(path, *args, **kwargs)
+        if path.name == "a.yaml" and not (tmp_path / "..gone").exists():
+            (tmp_path / "..data").rename(tmp_path / "..gone")
+            (tmp_path / "..data").symlink_to("..2")
+        return text
+
+    monkeypatch.setattr(Path, "read_text", swapped_after)
+    store = PolicyStore([tmp_path])
+
+    assert [scc.name for scc in store.current.sccs] == ["new-a", "new-b"]
+
+
+# the last good set
+
+
+def test_who_starts_while_the_files_are_broken_begins_with_the_last_good_set(
+    tmp_path: Path,
+) -> None:
+    kept = LastGood(tmp_path)
+    path = write(tmp_path / "p" / "a.yaml")
+    first = PolicyStore([path.parent], kept)
+    write(path, "b")
+    first.refresh()
+    write(path, text=PLAIN + "priority: x\n")
+
+    second = PolicyStore([path.parent], kept)
+
+    assert second.current.hash == first.current.hash
+    assert [scc.name for scc in second.current.sccs] == ["b"]
+    assert second.problem == f'{path}:6:11: priority is "x"; allowed: a whole number.'
+    second.refresh()
+    assert second.problem
+    write(path, "c")
+    second.refresh()
+    assert ([scc.name for scc in second.current.sccs], second.problem) == (["c"], "")
+
+
+def test_without_one_nobody_starts(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError):
+        PolicyStore([write(tmp_path / "p" / "a.yaml", text="a")], LastGood(tmp_path))
+
+
+def test_a_set_that_cannot_be_kept_is_in_force_all_the_same(tmp_path: Path) -> None:
+    kept = LastGood(tmp_path / "gone")
+
+    assert PolicyStore([write(tmp_path / "a.yaml")], kept).current.sccs
+    assert kept.recall() is None

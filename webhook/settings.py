@@ -57,6 +57,8 @@ class Settings:
     ops_listen: Address = OPS_LISTEN
     policies: tuple[Path, ...] = ()
     cert_dir: Path = Path("certs")
+    client_ca: Path | None = None
+    client_names: tuple[str, ...] = ()
     kubeconfig: Path | None = None
     kube_context: str = ""
     context: tuple[Path, ...] = ()
@@ -65,6 +67,7 @@ class Settings:
     server: Carrier = "asgi"
     log_allowed: float = 1.0
     in_cluster: bool = False
+    events: bool = False
     graceful_timeout: int = 30
 
     @property

@@ -65,6 +65,10 @@ class RbacIndex:
             )
         self._changed()
 
+    def role(self, key: RoleKey) -> Permissions | None:
+        """Return what a role gives, None when there is none; a ClusterRole's namespace is empty."""
+        return (self._roles if key[0] else self._cluster_roles).get(key)
+
     def permissions(self, subjects: tuple[str, ...], namespace: str) -> Iterator[Permissions]:
         """Yield what each binding gives these subjects, cluster-wide and in the namespace.
 
