@@ -195,12 +195,13 @@ class Installation:
         spec = pod_template(self._objects, name)["spec"]
         (container,) = spec["containers"]
         args: Sequence[str] = container["args"]
-        for mount in container["volumeMounts"]:
-            args = [arg.replace(mount["mountPath"], str(self._folder / mount["name"])) for arg in args]
+        for mount in (each for each in container["volumeMounts"] if each.get("readOnly")):
+            here = f"={self._folder / mount['name']}"
+            args = [arg.replace(f"={mount['mountPath']}", here) for arg in args]
         identity = service_account(NAMESPACE, spec["serviceAccountName"])
         command = [
             *(sys.executable, "-m", "webhook"),
-            *(arg for arg in args),
+            *args,
             f"--kubeconfig={self._cluster.kubeconfig(identity)}",
             f"--ops-listen=127.0.0.1:{free_port()}",
             *options,

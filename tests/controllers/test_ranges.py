@@ -197,7 +197,7 @@ def test_a_full_range_says_so_and_whose_namespace_goes_makes_room(api, ranges):
     for name in "abcde":
         allot(ranges, api, name)
 
-    with pytest.raises(UIDRangeFullError, match="^uid range exceeded: all 5 blocks of 10-20/2 "):
+    with pytest.raises(UIDRangeFullError, match="uid range exceeded: all 5 blocks "):
         allot(ranges, api, "f")
 
     del api.objects[f"{NAMESPACES}/c"]

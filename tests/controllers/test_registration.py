@@ -279,7 +279,7 @@ def test_whoever_keeps_undoing_a_repair_is_told_of_and_left_alone_for_a_while(st
     assert stand.repairs() == 7  # the sixth makes it a fight, the seventh comes ten seconds later
     assert stand.told.reasons.count("RegistrationContested") == 2
     assert 'again and again by "other-operator"' in stand.told.last
-    assert stand.reconcile() == 15.0
+    assert stand.reconcile() == stand.keeping.later
     stand.clock += 20
     stand.reconcile()
     assert stand.repairs() == 8
