@@ -7,6 +7,7 @@ its counts are added to those of the dead, or its files would stay as long as th
 
 import fcntl
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,7 +38,7 @@ def bury(directory: Path, pid: int) -> None:
         if not dead.exists():
             continue
         new = grave.with_suffix(".new")
-        with suppress(OSError, RuntimeError):  # no room, or half written: it stays where it is
+        with suppress(OSError, RuntimeError, struct.error):  # no room, or half written: it stays
             _merge([path for path in (grave, dead) if path.exists()], new)
             with _alone(directory, fcntl.LOCK_EX):
                 new.replace(grave)

@@ -56,6 +56,16 @@ def test_show_writes_out_the_defaults_of_an_scc(tmp_path: Path) -> None:
     assert "allowPrivilegeEscalation: true" in result.stdout
 
 
+def test_templates_are_listed_and_shown_like_any_policy() -> None:
+    listed = json.loads(run("list", "-o", "json").stdout)
+    shown = run("show", "namespacetemplate/tenant-default").stdout
+
+    kinds = {row["kind"]: row["name"] for row in listed}
+    assert kinds["NamespaceTemplate"] == "tenant-default"
+    assert "kind: NamespaceTemplate" in shown
+    assert "value: ingress-nginx" in shown
+
+
 def test_show_says_what_there_is_instead() -> None:
     result = run("show", "Tenant/acme")
 
@@ -64,7 +74,15 @@ def test_show_says_what_there_is_instead() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["SecurityContextConstraints", "Platform", "Tenant", "WorkloadDefaults"]
+    "kind",
+    [
+        "SecurityContextConstraints",
+        "Platform",
+        "Tenant",
+        "WorkloadDefaults",
+        "NamespaceTemplate",
+        "Template",
+    ],
 )
 def test_schema_knows_every_field_that_the_loader_knows(kind: str) -> None:
     schema = json.loads(run("schema", kind).stdout)

@@ -19,13 +19,7 @@ from tests.cluster.certificates import Authority, Pair, key_pem, new_key
 from tests.cluster.process import Process, free_port
 
 ASSETS = Path(os.environ.get("KUBEBUILDER_ASSETS") or "/usr/local/kubebuilder/bin")
-_AUDIT = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived"],
-    "rules": [{"level": "Metadata", "resources": [{"group": "", "resources": ["pods", "pods/*"]}]}],
-}
-"""What the API server writes to `audit_log`: a line for every request about pods."""
+_PODS = {"level": "Metadata", "resources": [{"group": "", "resources": ["pods", "pods/*"]}]}
 
 _NEEDED = ("etcd", "kube-apiserver", "kubectl")
 
@@ -45,15 +39,23 @@ def missing() -> str:
 class ControlPlane:
     """etcd and kube-apiserver in `folder`, up between `start` and `stop`.
 
+    `audit_log` has a line for every request about pods, and for every other one of the users `audited`.
+
     `stop_api`, or `api.kill` for a crash, and `start_api` are an outage of the API server: it comes
     back at the same address, with the same certificates and data.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, audited: Sequence[str] = ()) -> None:
         self.folder = folder
         self.url = f"https://127.0.0.1:{free_port()}"
         self.ca = folder / "serving-ca.crt"
         self.audit_log = folder / "audit.log"
+        self._audit = {
+            "apiVersion": "audit.k8s.io/v1",
+            "kind": "Policy",
+            "omitStages": ["RequestReceived"],
+            "rules": [_PODS, *([{"level": "Metadata", "users": list(audited)}] if audited else [])],
+        }
         self._clients = Authority("clients")
         etcd = f"http://127.0.0.1:{free_port()}"
         self._etcd_url = etcd
@@ -67,7 +69,7 @@ class ControlPlane:
         self._write("serving", serving.server(["127.0.0.1", "localhost"]))
         (self.folder / "client-ca.crt").write_bytes(self._clients.certificate)
         (self.folder / "service-accounts.key").write_bytes(key_pem(new_key()))
-        (self.folder / "audit-policy.json").write_text(json.dumps(_AUDIT))
+        (self.folder / "audit-policy.json").write_text(json.dumps(self._audit))
         self.start_etcd()
         self.start_api()
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -12,40 +12,25 @@ from tests.cluster.cluster import ADMIN, ALICE, Cluster, Object, service_account
 from tests.cluster.objects import deployment, pod
 from tests.cluster.process import Process, eventually, free_port
 
-SHIPPED_RBAC = Path(__file__).parents[2] / "policies" / "rbac.yaml"
+ROOT = Path(__file__).parents[2]
+SHIPPED_RBAC = ROOT / "policies" / "rbac.yaml"
+RIGHTS = ROOT / "manifests" / "base" / "20-webhook-rbac.yaml"
 NAMESPACE = "tenantgate-system"
 IDENTITY = service_account(NAMESPACE, "tenantgate")
-"""Whom the webhook acts as; it has the rights of `RIGHTS` and no others."""
+"""Whom the webhook acts as; it has the rights that the manifests give it and no others."""
 
-_FOLLOW, _LOOK_UP, _ASK = ["get", "list", "watch"], ["get"], ["create"]
-_RIGHTS: Mapping[tuple[str, str], Sequence[str]] = {
-    ("", "namespaces serviceaccounts pods"): _FOLLOW,
-    (
-        "rbac.authorization.k8s.io",
-        "roles rolebindings clusterroles clusterrolebindings",
-    ): _FOLLOW,
-    ("networking.k8s.io", "ingresses"): _FOLLOW,
-    ("gateway.networking.k8s.io", "grpcroutes httproutes tlsroutes"): _FOLLOW,
-    ("", "nodes persistentvolumes"): _LOOK_UP,
-    ("node.k8s.io", "runtimeclasses"): _LOOK_UP,
-    ("certificates.k8s.io", "certificatesigningrequests"): _LOOK_UP,
-    ("authorization.k8s.io", "subjectaccessreviews"): _ASK,
-    # From here on what `view` grants; here no controller puts that ClusterRole together.
-    (
-        "",
-        "configmaps endpoints limitranges persistentvolumeclaims replicationcontrollers "
-        "resourcequotas services",
-    ): _LOOK_UP,
-    ("apps", "daemonsets deployments replicasets statefulsets"): _LOOK_UP,
-    ("autoscaling", "horizontalpodautoscalers"): _LOOK_UP,
-    ("batch", "cronjobs jobs"): _LOOK_UP,
-    ("networking.k8s.io", "networkpolicies"): _LOOK_UP,
-    ("policy", "poddisruptionbudgets"): _LOOK_UP,
+_AGGREGATED: Object = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRoleBinding",
+    "metadata": {"name": "tenantgate-view-as-aggregated"},
+    "roleRef": {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": "ClusterRole",
+        "name": "system:aggregate-to-view",
+    },
+    "subjects": [{"kind": "ServiceAccount", "namespace": NAMESPACE, "name": "tenantgate"}],
 }
-RIGHTS: Sequence[Object] = [
-    {"apiGroups": [group], "resources": resources.split(), "verbs": verbs}
-    for (group, resources), verbs in _RIGHTS.items()
-]
+"""What `view`, which is among its rights, is put together from; here no controller does that."""
 
 
 class Tenantgate:
@@ -86,25 +71,8 @@ class Tenantgate:
         """Give the webhook its rights, and everybody what `policies/rbac.yaml` gives them."""
         self.cluster.create(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
-            {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "ClusterRole",
-                "metadata": {"name": "tenantgate"},
-                "rules": list(RIGHTS),
-            },
-            {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "ClusterRoleBinding",
-                "metadata": {"name": "tenantgate"},
-                "roleRef": {
-                    "apiGroup": "rbac.authorization.k8s.io",
-                    "kind": "ClusterRole",
-                    "name": "tenantgate",
-                },
-                "subjects": [
-                    {"kind": "ServiceAccount", "namespace": NAMESPACE, "name": "tenantgate"}
-                ],
-            },
+            *yaml.safe_load_all(RIGHTS.read_text()),
+            _AGGREGATED,
         )
         self.cluster.apply(*yaml.safe_load_all(SHIPPED_RBAC.read_text()))
 

@@ -480,6 +480,12 @@ def test_another_set_has_another_hash(other):
     assert digest(other) != digest({"a.yaml": PLAIN, "b.yaml": PLATFORM})
 
 
+def test_the_hash_is_the_same_in_whichever_folder_the_files_are() -> None:
+    mounted = {"/etc/tenantgate/policies/a.yaml": PLAIN, "policies/b.yaml": PLATFORM}
+
+    assert digest(mounted) == digest({"a.yaml": PLAIN, "b.yaml": PLATFORM})
+
+
 def test_a_set_cannot_be_changed() -> None:
     policies: Any = parse_policies({"a.yaml": PLAIN})
 

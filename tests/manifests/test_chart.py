@@ -31,7 +31,9 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 def alike(objects: list[Object]) -> dict[str, Any]:
     """Return objects by name, without what says who rendered them."""
     text = json.dumps(objects)
-    text = text.replace('"app.kubernetes.io/managed-by": "Helm"', '"app.kubernetes.io/managed-by": "kustomize"')
+    text = text.replace(
+        '"app.kubernetes.io/managed-by": "Helm"', '"app.kubernetes.io/managed-by": "kustomize"'
+    )
     found: dict[str, Any] = by_name(json.loads(text))
     for each in found.values():
         if each["metadata"].get("annotations") == {"helm.sh/resource-policy": "keep"}:
@@ -145,9 +147,10 @@ def test_what_is_left_empty_is_the_programs_own_choice() -> None:
     """No option is given that the program would not have chosen by itself."""
     objects = chart()
 
-    assert container(objects, "tenantgate")["args"] == container(
-        kustomize(MANIFESTS / "base"), "tenantgate"
-    )["args"]
+    assert (
+        container(objects, "tenantgate")["args"]
+        == container(kustomize(MANIFESTS / "base"), "tenantgate")["args"]
+    )
     given = {key: VALUES["webhook"][key] for key in ("workers", "access", "logAllowed")}
     assert not any(given.values())
 
@@ -206,7 +209,9 @@ def test_where_pods_run_and_how_many(tmp_path: Path) -> None:
 
 def test_policy_files_are_added_replaced_and_taken_out(tmp_path: Path) -> None:
     tenant = "apiVersion: tenantgate.io/v1\nkind: Tenant\nmetadata: {name: acme}\nspec: {owners: [{kind: Group, name: leads}]}\n"
-    platform = "apiVersion: tenantgate.io/v1\nkind: Platform\nmetadata: {name: platform}\nspec: {}\n"
+    platform = (
+        "apiVersion: tenantgate.io/v1\nkind: Platform\nmetadata: {name: platform}\nspec: {}\n"
+    )
     files = {"acme.yaml": tenant, "platform.yaml": platform, "defaults.yaml": ""}
     found = policies(chart(values(tmp_path, {"policies": {"files": files}})))
 

@@ -92,10 +92,7 @@ def test_its_labels_and_ports_are_the_programs() -> None:
 
 def test_libraries_are_installed_as_wheels_with_known_digests_alone() -> None:
     installs = [
-        step.strip()
-        for text in _of("RUN", 0)
-        for step in text.split("&&")
-        if " install " in step
+        step.strip() for text in _of("RUN", 0) for step in text.split("&&") if " install " in step
     ]
 
     assert len(installs) == 3

@@ -57,9 +57,7 @@ def test_every_object_says_what_it_belongs_to(base: list[Object]) -> None:
         "app.kubernetes.io/managed-by": "kustomize",
     }
     labelled = [each["metadata"]["labels"] for each in base]
-    labelled += [
-        pod_template(base, name)["metadata"]["labels"] for name in (WEBHOOK, CONTROLLER)
-    ]
+    labelled += [pod_template(base, name)["metadata"]["labels"] for name in (WEBHOOK, CONTROLLER)]
 
     for labels in labelled:
         assert labels == labels | common

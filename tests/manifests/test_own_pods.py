@@ -58,9 +58,7 @@ def test_restricted_v2_admits_them(made_by: str, tmp_path: Path) -> None:
 
 def test_they_meet_the_pod_security_standard_as_they_are() -> None:
     """Before anything is filled in, too: in its own namespace nobody fills anything in."""
-    deployments = [
-        each for each in kustomize(MANIFESTS / "base") if each["kind"] == "Deployment"
-    ]
+    deployments = [each for each in kustomize(MANIFESTS / "base") if each["kind"] == "Deployment"]
 
     assert len(deployments) == 2
     for each in deployments:

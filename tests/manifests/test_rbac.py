@@ -107,9 +107,7 @@ def test_a_registration_is_ours_alone(base: list[Object]) -> None:
     """Changed by name; `create` and `list` cannot be bound to one."""
     resources = {"mutatingwebhookconfigurations", "validatingwebhookconfigurations"}
     rules = [
-        grant
-        for grant in grants(base, "tenantgate-controller")
-        if resources & set(grant.resources)
+        grant for grant in grants(base, "tenantgate-controller") if resources & set(grant.resources)
     ]
 
     assert {verb for grant in rules for verb in grant.verbs} >= {"get", "create", "update"}

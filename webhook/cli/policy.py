@@ -104,6 +104,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of each kind of policy that is not Kubernetes' own."""
     from webhook.core import platform
     from webhook.core.mutation import document as defaults
+    from webhook.core.provisioning import openshift, template
     from webhook.core.scc import document
     from webhook.core.tenancy import tenant
 
@@ -112,6 +113,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         platform.KIND: (platform.API_VERSION, platform.SCHEMA),
         tenant.KIND: (tenant.API_VERSION, tenant.SCHEMA),
         defaults.KIND: (defaults.API_VERSION, defaults.SCHEMA),
+        template.KIND: (template.API_VERSION, template.SCHEMA),
+        openshift.KIND: (openshift.API_VERSION, openshift.SCHEMA),
     }
     found = {}
     for name, (version, shape) in kinds.items():

@@ -130,12 +130,16 @@ def is_policy_file(name: str) -> bool:
 
 
 def digest(texts: Mapping[str, str]) -> str:
-    """Return the name of a set: the same for the same files with the same content."""
+    """Return the name of a set: the same for the same files with the same content.
+
+    In which folder they are makes no difference, so that a set has one name on a laptop, in a
+    ConfigMap, and where that is mounted.
+    """
     import hashlib  # loads OpenSSL, which a command that prints no hash can do without
 
     state = hashlib.sha256()
-    for file in sorted(texts):
-        for part in (file, texts[file]):
+    for pair in sorted((file.rpartition("/")[2], text) for file, text in texts.items()):
+        for part in pair:
             data = part.encode()
             state.update(len(data).to_bytes(8, "big") + data)
     return "sha256:" + state.hexdigest()[:16]

@@ -172,8 +172,12 @@ class Controller:
             raise AssertionError(f"{self.name} leads: {error}; {self.process.tail()}") from error
 
     def metric(self, name: str) -> float:
-        """Return the value of a metric, with its labels as they are printed."""
-        for line in read(f"{self.ops}/metrics").splitlines():
+        """Return the value of a metric, with its labels as they are printed; 0 for none."""
+        try:
+            text = read(f"{self.ops}/metrics")
+        except OSError:
+            return 0  # it has not come so far yet
+        for line in text.splitlines():
             if line.startswith(f"{name} "):
                 return float(line.rpartition(" ")[2])
         return 0

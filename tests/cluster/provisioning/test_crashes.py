@@ -41,6 +41,7 @@ def test_fifty_crashes_during_five_hundred_namespaces(cluster, controller, polic
             time.sleep(dice.uniform(0, 0.8))
             victim.process.kill()
     finally:
+        victim.process.kill()
         controller.start()
 
     def all_provisioned() -> bool:

@@ -37,8 +37,7 @@ _PAYLOAD = """
     kube-scheduler-operator kube-storage-version-migrator kube-storage-version-migrator-operator
     machine-api machine-config-operator marketplace monitoring multus network-diagnostics
     network-operator node nutanix-infra oauth-apiserver openstack-infra operator-lifecycle-manager
-    ovirt-infra ovn-kubernetes platform-operators route-controller-manager sdn security service-ca
-    service-ca-operator user-workload-monitoring vsphere-infra
+    ovirt-infra sdn service-ca service-ca-operator user-workload-monitoring vsphere-infra
 """
 NEVER = frozenset(
     {
