@@ -58,8 +58,11 @@ class LastGood:
     def keep(self, texts: Mapping[str, str]) -> None:
         """Replace what was kept before, in one step."""
         new = self._file.with_name(f"{self._file.name}.{os.getpid()}")
-        new.write_text(json.dumps(dict(texts)), encoding="utf-8")
-        new.replace(self._file)
+        try:
+            new.write_text(json.dumps(dict(texts)), encoding="utf-8")
+            new.replace(self._file)
+        finally:
+            new.unlink(missing_ok=True)  # half of it would take the room of what is more needed
 
     def recall(self) -> PolicySet | None:
         """Return the set that was kept, None when there is none."""

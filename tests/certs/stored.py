@@ -66,6 +66,10 @@ class MemorySnapshot:
         self.serving: Mapping[str, bytes] = dict(store.serving)
         self.authorities: Mapping[str, bytes] = dict(store.authorities)
 
+    @property
+    def trusting(self) -> Sequence[tuple[str, str, bytes]]:
+        return ()
+
     def managed_elsewhere(self) -> str:
         return self._store.elsewhere
 

@@ -34,7 +34,7 @@ def document(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
 class Running:
     """Controllers between `start` and `stop`, as the leader would run them.
 
-    They act as the administrator. `policies` are documents by the name of their file, beside the
+    They act as the administrator, or as another user. `policies` are documents by the name of their file, beside the
     shipped SCCs; `metrics` is what they count with.
     """
 
@@ -44,10 +44,11 @@ class Running:
         folder: Path,
         make: Callable[[Context], Iterable[Controller]],
         policies: Mapping[str, Mapping[str, Any]],
+        user: str = ADMIN,
     ) -> None:
         self._folder = folder
         self._make = make
-        self._api = connect(cluster.kubeconfig(ADMIN))
+        self._api = connect(cluster.kubeconfig(user))
         self.metrics = Metrics()
         self._events = Events(self._api)
         self._events.start()

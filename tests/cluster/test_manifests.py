@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,13 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.cluster.cluster import ADMIN, Cluster, admitted, refused, service_account
 from tests.cluster.envtest import ASSETS, ControlPlane
 from tests.cluster.objects import pod
 from tests.cluster.process import Process, eventually, free_port
-from tests.manifests.rendering import MANIFESTS, NAMESPACE, by_name, kustomize, pod_template
+from tests.manifests.rendering import (
+    MANIFESTS,
+    NAMESPACE,
+    by_name,
+    kustomize,
+    pod_template,
+    tool,
+)
 
 OVERLAYS = sorted(path for path in (MANIFESTS / "overlays").iterdir() if path.is_dir())
 COMPONENTS = sorted(path for path in (MANIFESTS / "components").iterdir() if path.is_dir())
@@ -24,8 +31,10 @@ IDENTITIES = tuple(
     service_account(NAMESPACE, name) for name in ("tenantgate", "tenantgate-controller")
 )
 STRICT = ("--server-side", "--validate=strict")
+REGISTRATIONS = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
 MAKERS = (
     "deployment-controller",
+    "namespace-controller",
     "replicaset-controller",
     "resourcequota-controller",
 )
@@ -211,8 +220,7 @@ class Deployed:
     def _registered(self) -> bool:
         for process in (self.controller, self.webhook):
             assert process.running(), process.tail()
-        kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
-        done = self._cluster.kubectl("get", kinds, "-o", "name", user=ADMIN)
+        done = self._cluster.kubectl("get", REGISTRATIONS, "-o", "name", user=ADMIN)
         return len(done.stdout.split()) == 2
 
 
@@ -267,15 +275,103 @@ def test_both_do_their_work_with_the_rights_of_the_manifests_and_no_others(
     assert cluster.get("rolebinding", "platform-tenantgate:edit", "acme-web")
 
     create = ("create", "-n", "acme-web", "-o", "json", "-f", "-")
-    good = eventually(
-        lambda: (
-            (done := as_acme(cluster, *create, group="acme-devs", stdin=pod())).returncode == 0
-            and done
-        ),
-        timeout=30,
-    )
-    assert admitted(good)["metadata"]["annotations"]["openshift.io/scc"] == "restricted-v2"
+
+    def created() -> subprocess.CompletedProcess[str] | None:
+        done = as_acme(cluster, *create, group="acme-devs", stdin=pod())
+        return done if done.returncode == 0 else None
+
+    good = admitted(eventually(created, timeout=30))
+    assert good["metadata"]["annotations"]["openshift.io/scc"] == "restricted-v2"
     bad = pod("bad", security={"privileged": True})
     assert "privileged is true" in refused(as_acme(cluster, *create, group="acme-devs", stdin=bad))
 
     assert refused_to_us(cluster) == []
+
+
+def test_what_is_provisioned_is_put_back_with_these_rights(
+    cluster: Cluster, installation: Deployed
+) -> None:
+    """A quota that was deleted, and a rule that was added to a network policy."""
+    before = cluster.get("networkpolicy", "platform-allow-dns", "acme-web")["spec"]
+    everybody = {"spec": {"ingress": [{}], "policyTypes": ["Ingress", "Egress"]}}
+    for done in (
+        ("delete", "resourcequota", "platform-quota", "-n", "acme-web"),
+        (
+            *("patch", "networkpolicy", "platform-allow-dns", "-n", "acme-web"),
+            *("--type=merge", "-p", json.dumps(everybody)),
+        ),
+    ):
+        assert cluster.kubectl(*done, user=ADMIN).returncode == 0
+
+    def restored() -> bool:
+        found = cluster.get("networkpolicy", "platform-allow-dns", "acme-web")["spec"]
+        quotas = cluster.listed("resourcequotas", "acme-web")
+        names = {each["metadata"]["name"] for each in quotas}
+        return bool(found == before and "platform-quota" in names)
+
+    eventually(restored, timeout=30)
+    assert refused_to_us(cluster) == []
+
+
+# Taking it out
+
+
+def kept(cluster: Cluster, kinds: str) -> str:
+    """Return the names of objects that are there and say that they are ours."""
+    done = cluster.kubectl(
+        *("get", kinds, "-l", "app.kubernetes.io/part-of=tenantgate", "-o", "name"), user=ADMIN
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.usefixtures("makers", "installation")
+def test_it_goes_as_its_page_says(cluster: Cluster) -> None:
+    """Commands and order are those of docs/install.md."""
+    page = (MANIFESTS.parent / "docs" / "install.md").read_text()
+    section = page.partition("\n## Uninstall\n")[2].partition("\n## ")[0]
+    commands = re.findall(r"^\$ kubectl (.*)$", section, re.MULTILINE)
+    assert len(commands) == 3
+
+    for command in commands:
+        words = command.replace("-k .", f"-k {MANIFESTS / 'overlays' / 'enforce'}").split()
+        done = cluster.kubectl(*words, user=ADMIN)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        assert kept(cluster, REGISTRATIONS) == "", "the first takes these out, and they stay out"
+
+    assert kept(cluster, "namespaces,clusterroles,clusterrolebindings") == ""
+    assert cluster.get("resourcequota", "platform-quota", "acme-web"), "tenants keep what is theirs"
+
+
+@pytest.mark.usefixtures("makers")
+def test_helm_installs_it_and_takes_it_out_again(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "acme.yaml").write_text(TENANT)
+
+    def helm(*words: str | Path) -> None:
+        done = subprocess.run(  # noqa: S603 - the tests' own tool
+            [tool("helm"), *words, "--namespace", NAMESPACE],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(tmp_path),
+                "KUBECONFIG": str(cluster.kubeconfig(ADMIN)),
+            },
+        )
+        assert done.returncode == 0, done.stderr
+        assert "would violate" not in done.stderr
+
+    chart = MANIFESTS / "chart"
+    helm("package", chart, "--destination", tmp_path)
+    (package,) = tmp_path.glob("*.tgz")
+    helm("install", "tenantgate", package, "--create-namespace")
+    eventually(lambda: len(cluster.listed("pods", NAMESPACE)) == 5, timeout=60)
+    policies = f"policies.files.acme\\.yaml={tmp_path / 'acme.yaml'}"
+    helm("upgrade", "tenantgate", package, "--set-file", policies)
+    stored = cluster.get("configmap", "tenantgate-policies", NAMESPACE)
+    assert stored["data"]["acme.yaml"] == TENANT
+
+    helm("uninstall", "tenantgate", "--wait")
+    assert kept(cluster, "deployments,services,clusterroles,clusterrolebindings") == ""

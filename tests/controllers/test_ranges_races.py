@@ -20,6 +20,7 @@ from webhook.cluster.client import Api, ApiError, ClusterError
 from webhook.controllers.ranges import OutdatedError, Ranges, UIDRangeFullError
 from webhook.core.model.blocks import Blocks
 from webhook.core.model.marks import UID_RANGE_AWAITED
+from webhook.core.model.mcs import LabelsInUse
 from webhook.core.model.ranges import MCS, SUPPLEMENTAL_GROUPS, UID_RANGE, block
 from webhook.core.platform import SccSettings
 from webhook.core.provisioning.allocate import LiveNamespace, in_use
@@ -50,6 +51,7 @@ class Races(RuleBasedStateMachine):
         self.controllers = [self.controller() for _ in range(3)]
         self.running: list[Running | None] = [None, None, None]
         self.ours: dict[str, str] = {}
+        self.labels: dict[str, str | None] = {}
         self.cached: dict[str, list[Object]] = {}
         self.backup: Object | None = None
         self.allotted = 0
@@ -218,6 +220,7 @@ class Races(RuleBasedStateMachine):
             if UID_RANGE in changes:
                 assert UID_RANGE not in was, "a range was overwritten"
                 self.ours[uid] = changes[UID_RANGE]
+                self.labels[uid] = changes.get(MCS)
                 self.allotted += 1
         self.api.merged.clear()
         held = {
@@ -229,6 +232,8 @@ class Races(RuleBasedStateMachine):
         for (_, one), (_, other) in combinations(sorted(self.ours.items()), 2):
             first, second = block(one), block(other)
             assert first.max < second.min or second.max < first.min, (one, other)
+        labels = [label for uid, label in self.labels.items() if uid in self.ours and label]
+        assert len(set(labels)) == len(labels)
 
     def teardown(self) -> None:
         """In the end whoever waits gets its block, nothing has leaked, and nothing else changes."""
@@ -256,8 +261,9 @@ class Races(RuleBasedStateMachine):
         assert ledger.taken == in_use(live, BLOCKS)
         assert not ledger.claims
         assert full == any(each.waits for each in live)
-        if full:
-            assert ledger.taken == 2**BLOCKS.count - 1
+        labels = LabelsInUse(each.annotations.get(MCS, "") for each in live)
+        for number in range(BLOCKS.count if full else 0):
+            assert ledger.taken >> number & 1 or labels.clash(USUAL.mcs_categories(number))
         for each in live:
             ours = self.ours.get(each.uid)
             if ours is not None and BLOCKS.index(block(ours)) is not None:

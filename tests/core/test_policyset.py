@@ -86,6 +86,9 @@ def test_the_platforms_settings_are_taken_up() -> None:
             "exemptionLabels": "honour",
             "podUpdates": "openshift",
             "workloads": "ignore",
+            "uidAllocatorRange": "10-20/2",
+            "mcsAllocatorRange": "s1/3",
+            "mcsLabelsPerProject": 7,
         },
     }
     text = PLATFORM.replace("{}", json.dumps(spec))
@@ -97,6 +100,52 @@ def test_the_platforms_settings_are_taken_up() -> None:
     assert platform.scc.exemption_labels == "honour"
     assert platform.scc.pod_updates == "openshift"
     assert platform.scc.workloads == "ignore"
+    assert platform.scc.uid_allocator_range.text(1) == "12/2"
+    assert platform.scc.mcs_label(1) == "s1:c4,c3,c0"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            "uidAllocatorRange: 20-10/2",
+            'spec.scc.uidAllocatorRange is "20-10/2": start 20 must be less than end 10; '
+            "such as 1000000000-1999999999/10000",
+        ),
+        (
+            "mcsAllocatorRange: s0",
+            'spec.scc.mcsAllocatorRange is "s0": range not in the format '
+            '"<prefix>/<numLabel>[,<maxCategory>]"; such as s0:/2',
+        ),
+        (
+            "mcsLabelsPerProject: 0",
+            "spec.scc.mcsLabelsPerProject is 0; allowed: a whole number from 1",
+        ),
+        (
+            "mcsLabelsPerProject: 6",
+            "spec.scc.mcsLabelsPerProject makes 100000 blocks of ids with 6 MCS labels for "
+            "each, of the 523776 labels that there are. Fix: a smaller "
+            "spec.scc.mcsLabelsPerProject, fewer and larger blocks in spec.scc.uidAllocatorRange, "
+            "or another category in spec.scc.mcsAllocatorRange, such as s0:/3",
+        ),
+    ],
+)
+def test_ranges_that_nothing_can_be_allotted_from(settings, told):
+    text = PLATFORM.replace("spec: {}", f"spec: {{scc: {{\n  {settings}}}}}")
+
+    assert wrong(text) == [f"a.yaml:5:{5 + settings.index(':')}: {told}"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "{uidAllocatorRange: null, mcsAllocatorRange: null, mcsLabelsPerProject: null}",
+        "{mcsLabelsPerProject: 6, mcsAllocatorRange: 's0:/3'}",
+        "{uidAllocatorRange: 1-1000/1, mcsAllocatorRange: 's0:/1', mcsLabelsPerProject: 1}",
+    ],
+)
+def test_ranges_that_can_be_allotted_from(settings):
+    assert parse_policies({"a.yaml": PLATFORM.replace("{}", f"{{scc: {settings}}}")}).platform
 
 
 def test_an_empty_list_of_exempt_namespaces_exempts_none_and_a_null_the_six() -> None:

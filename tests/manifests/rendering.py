@@ -24,7 +24,7 @@ _ASSETS = Path(os.environ.get("KUBEBUILDER_ASSETS") or "/usr/local/kubebuilder/b
 
 def kustomize(folder: Path) -> list[Object]:
     """Return what `kubectl apply -k` would send; the test is skipped where there is no kubectl."""
-    done = _run(_tool("kubectl"), "kustomize", folder)
+    done = _run(tool("kubectl"), "kustomize", folder)
     assert done.returncode == 0, done.stderr
     assert "deprecated" not in done.stderr.lower()
     return _objects(done.stdout)
@@ -33,7 +33,7 @@ def kustomize(folder: Path) -> list[Object]:
 def helm_template(*options: str | Path) -> subprocess.CompletedProcess[str]:
     """Render the chart as release `tenantgate`; the test is skipped where there is no helm."""
     return _run(
-        *(_tool("helm"), "template", "tenantgate", MANIFESTS / "chart"),
+        *(tool("helm"), "template", "tenantgate", MANIFESTS / "chart"),
         *("--namespace", NAMESPACE, "--kube-version", KUBERNETES),
         *options,
     )
@@ -61,7 +61,8 @@ def pod_template(objects: Iterable[Object], name: str) -> Any:
     return by_name(objects)[f"Deployment/{name}"]["spec"]["template"]
 
 
-def _tool(name: str) -> Path:
+def tool(name: str) -> Path:
+    """Return where a program is; the test is skipped where it is not."""
     found = shutil.which(name, path=f"{_ASSETS}{os.pathsep}{os.environ['PATH']}")
     if not found:
         pytest.skip(f"no {name}, neither in {_ASSETS} nor on PATH")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from tests.manifests.rendering import MANIFESTS, ROOT
@@ -106,17 +106,17 @@ def test_libraries_are_installed_as_wheels_with_known_digests_alone() -> None:
 
 
 def _sent(path: str) -> bool:
-    """Tell whether .dockerignore lets a file through: of the patterns that fit, the last counts."""
+    """Tell whether .dockerignore lets a file through: of the patterns that fit, the last counts.
+
+    A pattern also fits what is below it, and one that begins with `**/` fits in every folder.
+    """
     sent = True
+    above = [path, *map(str, Path(path).parents)]
     for line in (ROOT / ".dockerignore").read_text().splitlines():
-        if line and not line.startswith("#"):
-            pattern = line.removeprefix("!")
-            parts = [path, *map(str, Path(path).parents)]
-            bare = pattern.removeprefix("**/")
-            if any(fnmatch(part, pattern) or fnmatch(part, bare) for part in parts) or (
-                pattern != bare and any(fnmatch(part, f"*/{bare}") for part in parts)
-            ):
-                sent = line.startswith("!")
+        pattern = line.removeprefix("!")
+        forms = {pattern, pattern.removeprefix("**/")} if pattern else set()
+        if any(fnmatch(place, form) for place in above for form in forms):
+            sent = line.startswith("!")
     return sent
 
 
@@ -140,7 +140,7 @@ def test_nothing_else_is_sent(path: str) -> None:
 # The lock
 
 
-def _locked(name: str) -> Mapping[str, Version]:
+def _locked(name: str) -> Mapping[NormalizedName, Version]:
     """Return the versions of a lock; each names at least one file's digest."""
     found = {}
     text = re.sub(r"^\s*#.*$", "", (IMAGE / name).read_text(), flags=re.MULTILINE)

@@ -234,7 +234,8 @@ def test_audit_only_differs_in_one_line_of_the_platform(base: list[Object]) -> N
 
     platform = before["platform.yaml"].replace("  enforcement: deny\n", "  enforcement: audit\n")
     assert after == before | {"platform.yaml": platform}, (
-        "the overlay's platform.yaml is the shipped one, with this line changed: write it anew"
+        "write it anew: sed 's/^  enforcement: deny$/  enforcement: audit/' policies/platform.yaml "
+        "> manifests/overlays/audit-only/platform.yaml"
     )
     assert after != before
     assert parse_policies(after).platform.enforcement == "audit"

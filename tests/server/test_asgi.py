@@ -95,13 +95,15 @@ class Client:
 
 
 def during(
-    work: Callable[[Client, Served], Coroutine[Any, Any, None]], stand: Stand | None = None
+    work: Callable[[Client, Served], Coroutine[Any, Any, None]],
+    stand: Stand | None = None,
+    is_crowded: Callable[[], bool] = lambda: False,
 ) -> Served:
     """Run a client's work between a worker's start and its end."""
     served = Served(stand or Stand())
 
     async def live() -> None:
-        app = App(lambda: served)
+        app = App(lambda: served, is_crowded)
         inbox: asyncio.Queue[Message] = asyncio.Queue()
         outbox: asyncio.Queue[Message] = asyncio.Queue()
         life = asyncio.create_task(app({"type": "lifespan"}, inbox.get, outbox.put))
@@ -285,16 +287,44 @@ def test_more_live_reads_than_can_be_in_time_are_turned_away(monkeypatch: pytest
     assert stand.count("tenantgate_shed_requests_total") == 1
 
 
-def test_more_requests_than_can_be_held_are_turned_away(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(asgi, "MOST_REQUESTS", 1)
-    monkeypatch.setattr(asgi, "LINGER_SECONDS", 0.05)
+def test_in_a_crowd_requests_are_turned_away_and_told_when_to_come_back():
+    crowd = False
+    stand = Stand()
 
     async def work(client: Client, served: Served) -> None:
-        first = asyncio.create_task(client.post(chunks=[b""], query=b"timeout=200ms", hang=True))
-        await asyncio.sleep(0.01)
-        assert (await client.post())[0] == 429
-        assert (await first)[0] == 408
+        nonlocal crowd
         assert (await client.post())[0] == 200
+        crowd = True
+        status, headers, body = await client.post()
+        assert (status, headers[b"retry-after"]) == (429, b"1")
+        assert "try again" in json.loads(body)["error"]
+        crowd = False
+        assert (await client.post())[0] == 200
+
+    during(work, stand, lambda: crowd)
+    assert stand.count("tenantgate_shed_requests_total") == 1
+
+
+def test_more_bodies_than_can_be_held_are_turned_away(monkeypatch: pytest.MonkeyPatch):
+    """Counted is what has arrived: who only announces much keeps nobody out."""
+    monkeypatch.setattr(asgi, "MOST_BYTES", 1000)
+    monkeypatch.setattr(asgi, "LINGER_SECONDS", 0.05)
+    big = ((b"content-type", b"application/json"), (b"content-length", b"7000000"))
+
+    async def work(client: Client, served: Served) -> None:
+        def slow(first: bytes) -> asyncio.Task[Any]:
+            query = b"timeout=500ms"
+            return asyncio.create_task(
+                client.post(chunks=[first], query=query, headers=big, hang=True)
+            )
+
+        announced = [slow(b"") for _ in range(100)]
+        sent = slow(b" " * 900)
+        await asyncio.sleep(0.01)
+        assert (await client.post())[0] == 200
+        assert (await client.post(chunks=[ADMITTED[:50], ADMITTED[50:]]))[0] == 429
+        assert [(await each)[0] for each in (*announced, sent)] == [408] * 101
+        assert (await client.post(chunks=[ADMITTED[:50], ADMITTED[50:]]))[0] == 200
 
     during(work)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -13,7 +14,8 @@ import pytest
 
 from tests.server.parts import ADMITTED, REFUSED
 from tests.server.serving import Webhook, eventually, post, serving
-from webhook.server.protocol import MOST_CONNECTIONS
+from webhook.server.protocol import MOST_CONNECTIONS, MOST_REQUESTS
+from webhook.server.supervisor import MOST_FILES
 
 SMALL = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size={} tmpfs /dev/shm && exec "$@"', "sh")
 
@@ -45,6 +47,13 @@ class TestStrangers:
             assert not admits(webhook, REFUSED)
         assert admits(webhook)
 
+    def test_there_are_files_enough_for_all_of_them(self, webhook: Webhook) -> None:
+        """As most systems allow 1024 by default, and more to those who ask."""
+        soft, _ = resource.prlimit(webhook.workers()[0], resource.RLIMIT_NOFILE)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+        assert soft >= min(hard, MOST_FILES)
+
     def test_connections_that_never_agree_on_tls(self, webhook: Webhook) -> None:
         with ExitStack() as held:
             for _ in range(2000):
@@ -53,10 +62,34 @@ class TestStrangers:
 
     def test_bodies_that_never_end(self, webhook: Webhook) -> None:
         with ExitStack() as held:
-            for _ in range(200):
+            for _ in range(600):
                 slow = held.enter_context(webhook.connect())
                 slow.send(post(ADMITTED)[:-10])
             assert admits(webhook)
+
+
+def test_in_a_burst_everybody_is_answered_by_a_verdict_or_told_to_come_back(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path, "--workers=1") as webhook, ExitStack() as held:
+        crowd = [held.enter_context(webhook.connect()) for _ in range(2 * MOST_REQUESTS)]
+        (worker,) = webhook.workers()
+        os.kill(worker, signal.SIGSTOP)
+        for connection in crowd:
+            connection.send(post(REFUSED))
+        os.kill(worker, signal.SIGCONT)
+        answers = [connection.answer() for connection in crowd]
+
+        verdicts = [json.loads(text) for status, _, text in answers if status == 200]
+        turned_away = [headers for status, headers, _ in answers if status == 429]
+        assert len(verdicts) + len(turned_away) == len(crowd)
+        assert len(verdicts) >= MOST_REQUESTS
+        assert turned_away
+        assert not any(verdict["response"]["allowed"] for verdict in verdicts)
+        assert {headers["retry-after"] for headers in turned_away} == {"1"}
+        shed = f"tenantgate_shed_requests_total {float(len(turned_away))}"
+        assert shed in webhook.ops("/metrics")[1]
+        assert admits(webhook)
 
 
 @pytest.fixture
@@ -127,6 +160,11 @@ class TestNoRoomForTheRunFolder:
                 eventually(lambda: webhook.ops("/metrics")[0] == 200)
                 signal.sigtimedwait([], 1)
             assert webhook.workers() == before
+            os.kill(before[0], signal.SIGKILL)
+            eventually(lambda: bool(webhook.workers()) and webhook.workers() != before)
+            eventually(lambda: webhook.ops("/readyz")[0] == 200)
+            assert admits(webhook)
+            assert webhook.ops("/metrics")[0] == 200
             assert webhook.end() == 0
 
 

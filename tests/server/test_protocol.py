@@ -13,11 +13,13 @@ from webhook.server.protocol import (
     BACKLOG,
     FIRST_SECONDS,
     HANDSHAKE_SECONDS,
+    MOST_REQUESTS,
     QUIET_SECONDS,
     SHUTDOWN_SECONDS,
     BoundedProtocol,
     close_quiet,
     install,
+    is_crowded,
 )
 
 
@@ -206,3 +208,31 @@ def test_the_asgi_worker_makes_its_protocol_by_the_name_that_is_replaced(
         if hasattr(constant, "co_names")
         for name in constant.co_names
     )
+
+
+class TestCrowd:
+    """What has arrived whole and waits for its answer counts; what is on its way does not."""
+
+    def test_a_request_counts_from_its_last_byte_to_its_answer(self, worker: Any):
+        made, _ = connect(worker)
+        made.data_received(b"POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{")
+        assert worker.asked == 0
+        made.data_received(b"}")
+        assert worker.asked == 1
+
+        made._arm_keepalive_timer()
+        assert worker.asked == 0
+
+    def test_a_request_whose_connection_is_lost_counts_no_more(self, worker: Any):
+        made, _ = connect(worker)
+        made.data_received(b"POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
+        made.connection_lost(None)
+        made.connection_lost(None)
+
+        assert worker.asked == 0
+
+    def test_there_is_a_crowd_when_too_many_wait(self, worker: Any):
+        worker.asked = MOST_REQUESTS
+        assert not is_crowded(worker)
+        worker.asked += 1
+        assert is_crowded(worker)

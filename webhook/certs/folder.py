@@ -8,10 +8,12 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from webhook.certs.authorities import COMING_KEY, PIECES, PUBLISHED_AT, REPLACED_AT, SIGNING_KEY
 from webhook.certs.files import CA, CERTIFICATE, KEY, CertificateError, write
+from webhook.certs.issue import LOCAL_NAMES
 
 _SERVING = (KEY, CERTIFICATE)
 _NOTES = frozenset({PUBLISHED_AT, REPLACED_AT})
@@ -29,6 +31,15 @@ class FolderStore:
     def __init__(self, directory: Path, *, takes_over: bool = False) -> None:
         self.directory = directory
         self._takes_over = takes_over
+
+    names = LOCAL_NAMES
+    """Of a serving certificate, where nobody names others."""
+
+    always_named = False
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return datetime.now(UTC)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -80,6 +91,11 @@ class FolderSnapshot:
         }
         self.registered: Sequence[bytes] = ()
 
+    @property
+    def trusting(self) -> Sequence[tuple[str, str, bytes]]:
+        """Nobody that we know of, besides those who read `ca.crt`."""
+        return ()
+
     def managed_elsewhere(self) -> str:
         """Return why the certificates here are not ours to rotate, nothing if they are."""
         if (
@@ -88,7 +104,10 @@ class FolderSnapshot:
             or self.authorities.keys() & {SIGNING_KEY, COMING_KEY}
         ):
             return ""
-        return f"{self._directory} has no {SIGNING_KEY}: nobody kept the key of its CA"
+        return (
+            f"{self._directory} has no {SIGNING_KEY}, as nobody kept the key of its CA; "
+            "tenantgate certs rotate --ca has a new CA take over"
+        )
 
     def write_authorities(self, pieces: Mapping[str, bytes]) -> None:
         """Write the authorities: a new key before its certificate, another one's turn in one step.

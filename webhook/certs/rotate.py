@@ -50,6 +50,11 @@ class Snapshot(Protocol):
     serving: Mapping[str, bytes]
     registered: Sequence[bytes]
 
+    @property
+    def trusting(self) -> Sequence[tuple[str, str, bytes]]:
+        """Who else has to accept the webhook, under which name, by which bundle."""
+        ...
+
     def managed_elsewhere(self) -> str:
         """Return who else looks after the certificates, nothing if nobody does."""
         ...
@@ -79,7 +84,7 @@ class Store(Protocol):
 class Change:
     """One step that was taken, and what it means to somebody who watches.
 
-    It is a repair where something was damaged or lost.
+    It is a repair where something was damaged or lost. What interests nobody has no message.
     """
 
     step: Step
@@ -252,7 +257,7 @@ def _change(step: Step, view: View) -> Change:
         case Step.ADOPT:
             message = "the key of the CA is lost: it stays trusted until a new one has taken over"
             return Change(step, message, repair=True)
-        case Step.PROMOTE:
+        case Step.PROMOTE if seen.signing or seen.former:
             message = "the new CA signs from now on"
         case Step.ISSUE if problem:
             return Change(step, f"a serving certificate was issued, as {problem}", repair=True)
@@ -265,5 +270,5 @@ def _change(step: Step, view: View) -> Change:
         case Step.REGISTER:
             message = "caBundle was brought up to date in the webhook configurations"
         case _:
-            message = step.value
+            message = ""
     return Change(step, message)

@@ -11,8 +11,10 @@ from webhook import __version__
 from webhook.cli.quick import uncollected
 
 _COMMANDS = {
+    "certs": "Issue, show and rotate the serving certificate.",
     "check": "Decide manifests offline, as the cluster would.",
     "controller": "Keep a cluster as the policies want it.",
+    "doctor": "Tell whether the registration can lock the cluster up, or be bypassed.",
     "policy": "Check, list and show policies; print their JSON Schemas.",
     "render": "Print Kubernetes objects that follow from the policies.",
     "serve": "Run the webhook.",

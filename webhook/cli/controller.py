@@ -15,7 +15,7 @@ import click
 
 from webhook.cli.parsed import Parsed
 from webhook.cli.target import SERVICE, URL, parse_target
-from webhook.cli.terms import certificate_options, read_terms
+from webhook.cli.terms import name_options, read_terms, term_options
 from webhook.settings import OPS_LISTEN, OPS_LISTEN_IN_CLUSTER, Address, in_cluster
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ class _NotStarted(click.ClickException):
     help="Who keeps the certificates: this controller, or whoever writes the Secret tenantgate-tls "
     "(external). cert-manager is recognised by its annotations.",
 )
-@certificate_options
+@name_options
+@term_options
 @click.pass_context
 def controller(
     ctx: click.Context,
@@ -172,7 +173,12 @@ def _run(
     from webhook.controllers.plugged import controllers
     from webhook.controllers.run import Runner
     from webhook.metrics import Metrics
+    from webhook.server.supervisor import ListenError, bind
 
+    try:
+        listener = bind(listen)
+    except ListenError as error:
+        raise _NotStarted(str(error)) from None
     lines = log.configure()
     events = Events(api, instance=identity)
     metrics = Metrics()
@@ -181,7 +187,7 @@ def _run(
     runner = Runner(context, Election(api, namespace, identity), make)
     for caught in (signal.SIGTERM, signal.SIGINT):
         signal.signal(caught, lambda *_: runner.stopping.set())
-    _serve_ops(listen, _ops(store, runner, metrics))
+    _serve_ops(listener, _ops(store, runner, metrics))
     click.echo(f"/healthz /readyz /metrics on http://{listen}", err=True)
     events.start()
     try:
@@ -222,7 +228,7 @@ def _ops(store: "PolicyStore", runner: "Runner", metrics: "Metrics") -> "Flask":
     return app
 
 
-def _serve_ops(listen: Address, app: "Flask") -> None:
+def _serve_ops(listener: socket.socket, app: "Flask") -> None:
     """Answer on a thread of its own, which ends with the process."""
     from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -231,8 +237,8 @@ def _serve_ops(listen: Address, app: "Flask") -> None:
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None: ...
 
-    try:
-        server = make_server(listen.host, listen.port, app, threaded=True, request_handler=Quiet)
-    except (OSError, SystemExit) as error:
-        raise _NotStarted(f"cannot listen on {listen}: {error}") from None
+    listener.listen()
+    host, port = listener.getsockname()[:2]
+    number = listener.detach()
+    server = make_server(host, port, app, threaded=True, request_handler=Quiet, fd=number)
     threading.Thread(target=server.serve_forever, name="ops", daemon=True).start()

@@ -72,13 +72,12 @@ def _duration(name: str, default: timedelta, text: str) -> Callable[[_Command], 
         envvar=f"TENANTGATE_{name.replace('-', '_').upper()}",
         type=Parsed("DURATION", parse_duration),
         default=default,
-        show_default=spell(default),
-        help=text,
+        help=f"{text}  [default: {spell(default)}]",
     )
 
 
 _DEFAULT = Terms()
-_OPTIONS: Sequence[Callable[[Any], Any]] = (
+_NAMES: Sequence[Callable[[Any], Any]] = (
     click.option(
         "--dns",
         metavar="NAME",
@@ -95,6 +94,8 @@ _OPTIONS: Sequence[Callable[[Any], Any]] = (
         type=Parsed("ADDRESS", _parse_ip),
         help="An IP address of the serving certificate; repeatable.",
     ),
+)
+_TERMS: Sequence[Callable[[Any], Any]] = (
     _duration("ca-lifetime", _DEFAULT.ca_lifetime, "How long a CA lives. It is renewed when a third is left."),
     _duration(
         "leaf-lifetime",
@@ -115,9 +116,18 @@ _OPTIONS: Sequence[Callable[[Any], Any]] = (
 )  # fmt: skip
 
 
-def certificate_options(command: _Command) -> _Command:
-    """Give a command the options; it gets `dns`, `ip` and what `read_terms` takes."""
-    for option in reversed(_OPTIONS):
+def name_options(command: _Command) -> _Command:
+    """Give a command the options that name what a certificate is for: `dns` and `ip`."""
+    return _given(command, _NAMES)
+
+
+def term_options(command: _Command) -> _Command:
+    """Give a command the options that `read_terms` takes."""
+    return _given(command, _TERMS)
+
+
+def _given(command: _Command, options: Sequence[Callable[[Any], Any]]) -> _Command:
+    for option in reversed(options):
         command = option(command)
     return command
 

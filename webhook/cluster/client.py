@@ -22,14 +22,12 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from webhook import __version__
+from webhook.core.model.marks import FIELD_MANAGER as FIELD_MANAGER
 from webhook.core.model.objects import Json, JsonObject
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
     from urllib3 import BaseHTTPResponse
-
-FIELD_MANAGER = "tenantgate"
-"""Under this name the API server notes which fields are ours."""
 
 _JSON = "application/json"
 _MERGE = "application/merge-patch+json"
@@ -113,6 +111,11 @@ class Api:
         """
         with self._request("GET", path, query, None, (timeout, timeout)) as response:
             return self._json("GET", path, response)
+
+    def text(self, path: str, query: Mapping[str, str | int], *, timeout: float) -> str:
+        """Return the answer to a GET as it is; errors as for `get`, but for JSON."""
+        with self._request("GET", path, query, None, (timeout, timeout)) as response:
+            return self._read("GET", path, response).decode(errors="replace")
 
     def find(self, path: str, *, timeout: float) -> Json:
         """Return the decoded object at a path, None when there is none.
@@ -276,15 +279,19 @@ class Api:
         }
 
     def _json(self, method: str, path: str, response: "BaseHTTPResponse") -> Json:
+        try:
+            return orjson.loads(self._read(method, path, response))
+        except orjson.JSONDecodeError as error:
+            where = f"{method} {self.host}{path}"
+            raise ClusterError(f"{where}: the answer is not JSON: {error}") from error
+
+    def _read(self, method: str, path: str, response: "BaseHTTPResponse") -> bytes:
         import urllib3
 
-        where = f"{method} {self.host}{path}"
         try:
-            return orjson.loads(response.read())
-        except orjson.JSONDecodeError as error:
-            raise ClusterError(f"{where}: the answer is not JSON: {error}") from error
+            return response.read()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ClusterError(f"{where}: {_reason(error)}") from error
+            raise ClusterError(f"{method} {self.host}{path}: {_reason(error)}") from error
 
     def _refused(self, method: str, path: str, response: "BaseHTTPResponse") -> ApiError:
         import urllib3

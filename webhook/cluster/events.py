@@ -7,13 +7,15 @@ Sending is a thread's own business: nobody waits for it, and nothing depends on 
 """
 
 import contextlib
+import heapq
+import itertools
 import logging
 import secrets
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -53,23 +55,17 @@ class _Series:
     first: datetime
     last: datetime
     heard: float
-    due: float
+    next: float
     count: int = 1
-    told: int = 0
     name: str = ""
     failures: int = 0
+    waiting: bool = False
 
 
 @dataclass(slots=True)
 class _Bucket:
     tokens: float
     at: float
-
-
-@dataclass(slots=True)
-class _State:
-    series: OrderedDict[_Key, _Series] = field(default_factory=OrderedDict)
-    buckets: OrderedDict[_Key, _Bucket] = field(default_factory=OrderedDict)
 
 
 class Events:
@@ -94,7 +90,10 @@ class Events:
         self._component = component
         self._instance = (instance or component)[:128]
         self._clock = clock
-        self._state = _State()
+        self._series: OrderedDict[_Key, _Series] = OrderedDict()
+        self._buckets: OrderedDict[_Key, _Bucket] = OrderedDict()
+        self._waiting: list[tuple[float, int, _Series]] = []
+        self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._ending = False
         self._thread: threading.Thread | None = None
@@ -138,25 +137,25 @@ class Events:
             if self._ending:
                 return
             key = (*about, type, reason, note)
-            series = self._state.series.get(key)
+            series = self._series.get(key)
             if series and clock < series.heard + SERIES:
                 series.count += 1
                 series.last, series.heard = now, clock
-                series.due = min(series.due, clock + _REPEAT)
-                self._state.series.move_to_end(key)
             elif self._may(about, reason, clock):
                 other = _reference(related) if related is not None else None
-                self._state.series[key] = _Series(
+                series = self._series[key] = _Series(
                     regarding, other, type, reason, note, now, now, clock, clock
                 )
-                self._state.series.move_to_end(key)
-                if len(self._state.series) > _MOST:
-                    self._state.series.popitem(last=False)
-            self._changed.notify()
+            else:
+                return
+            self._series.move_to_end(key)
+            if len(self._series) > _MOST:
+                self._series.popitem(last=False)
+            self._await(series, max(series.next, clock))
 
     def _may(self, about: _Key, reason: str, clock: float) -> bool:
         """Take a token of the object's for this reason, if it has one left."""
-        buckets = self._state.buckets
+        buckets = self._buckets
         bucket = buckets.setdefault((*about, reason), _Bucket(_BURST, clock))
         buckets.move_to_end((*about, reason))
         if len(buckets) > _MOST:
@@ -168,39 +167,39 @@ class Events:
         bucket.tokens -= 1
         return True
 
+    def _await(self, series: _Series, due: float) -> None:
+        """Have an event sent, or its count written, when that is due."""
+        if series.waiting or len(self._waiting) > _MOST:
+            return
+        series.waiting = True
+        heapq.heappush(self._waiting, (due, next(self._numbers), series))
+        self._changed.notify()
+
     def _run(self) -> None:
         while True:
             with self._changed:
-                series = self._next()
-                while series is None:
+                while not self._waiting or self._waiting[0][0] > self._clock():
                     if self._ending:
                         return
-                    self._changed.wait(self._wait())
-                    series = self._next()
+                    wait = self._waiting[0][0] - self._clock() if self._waiting else None
+                    self._changed.wait(wait)
+                series = heapq.heappop(self._waiting)[2]
+                series.waiting = False
                 count, last = series.count, series.last
             try:
-                self._send(series, count, last)
+                again = self._send(series, count, last)
             except Exception:
                 LOG.exception("an event could not be sent")
-                series.due = float("inf")
+                again = None
+            with self._changed:
+                series.next = self._clock() + _REPEAT
+                if again is not None:
+                    self._await(series, self._clock() + again)
+                elif series.count > count:
+                    self._await(series, series.next)
 
-    def _next(self) -> _Series | None:
-        """Return an event that is due; forget those that are over."""
-        clock = self._clock()
-        for key, series in list(self._state.series.items()):
-            if series.count > series.told and series.due <= clock:
-                return series
-            if series.count <= series.told and clock > series.heard + SERIES:
-                del self._state.series[key]
-        return None
-
-    def _wait(self) -> float:
-        waiting = [
-            series.due for series in self._state.series.values() if series.count > series.told
-        ]
-        return max(0.01, min([due - self._clock() for due in waiting] + [60.0]))
-
-    def _send(self, series: _Series, count: int, last: datetime) -> None:
+    def _send(self, series: _Series, count: int, last: datetime) -> float | None:
+        """Send an event, or its count; return the seconds until the next attempt, if one is due."""
         try:
             if series.name:
                 self._count(series, count, last)
@@ -210,14 +209,12 @@ class Events:
             series.failures += 1
             if isinstance(error, ApiError) and error.status == 404 and series.name:
                 series.name = ""  # it has expired: begin a new one
-            elif series.failures >= _ATTEMPTS or _final(error):
-                LOG.info("an event was not taken: %s", error)
-                series.told, series.failures = count, 0
-            else:
-                series.due = self._clock() + 2.0**series.failures
-            return
-        series.told, series.failures = count, 0
-        series.due = self._clock() + _REPEAT
+                return 0
+            if series.failures < _ATTEMPTS and not _final(error):
+                return 2.0**series.failures
+            LOG.info("an event was not taken: %s", error)
+        series.failures = 0
+        return None
 
     def _create(self, series: _Series, count: int, last: datetime) -> None:
         namespace = str(series.regarding.get("namespace") or "default")

@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from webhook.certs.registered import (
+    PART_OF,
+    REGISTRATIONS,
+    registrations_path,
+    service_names,
+    trust_of,
+)
 from webhook.certs.rotate import Change, ManagedElsewhereError, Outcome, UnsettledError, rotate
-from webhook.certs.secret import PART_OF, REGISTRATIONS, SecretStore, registrations_path, trust_of
+from webhook.certs.secret import SecretStore
 from webhook.cluster.client import ApiError, ClusterError
 from webhook.cluster.events import EventType
 from webhook.cluster.watch import PACE, Pace, Watcher
@@ -51,11 +58,6 @@ def names_of(target: Target, others: Sequence[str] = ()) -> tuple[str, ...]:
         host = urlsplit(target.base).hostname or ""
         return tuple(dict.fromkeys((host, *others)))
     return tuple(dict.fromkeys((*service_names(target.namespace, target.name), *others)))
-
-
-def service_names(namespace: str, name: str = "tenantgate") -> tuple[str, ...]:
-    """Return the names of a Service; the API server uses the first."""
-    return tuple(f"{name}.{namespace}{rest}" for rest in (".svc", ".svc.cluster.local", ""))
 
 
 class Certificates:
@@ -162,7 +164,7 @@ class Certificates:
         """Say what was done, where it matters to anybody but us."""
         if change.step in _PUBLISHING:
             self._log("info", change.message, "certificate_published")
-        if change.step not in _ROTATING:
+        if change.step not in _ROTATING or not change.message:
             return
         if change.step in (Step.ISSUE, Step.CREATE):
             cert = "leaf" if change.step is Step.ISSUE else "ca"

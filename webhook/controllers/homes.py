@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from webhook.cluster.client import Api, ClusterError, path_of
-from webhook.core.model.marks import PROVISIONED
+from webhook.core.model.marks import FIELD_MANAGER, PROVISIONED
 from webhook.core.model.objects import JsonObject
 from webhook.core.model.world import Namespace, annotations, labels
-from webhook.core.provisioning.fields import MANAGER
 
 TIMEOUT = 10.0
 
@@ -64,7 +63,7 @@ class Homes:
         """Reduce a namespace to what is read of it."""
         metadata = dict(obj["metadata"])
         entries = metadata.get("managedFields") or ()
-        metadata["managedFields"] = [each for each in entries if each.get("manager") == MANAGER]
+        metadata["managedFields"] = [each for each in entries if each.get("manager") == FIELD_MANAGER]
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
     def replace(self, records: list[JsonObject]) -> None:

@@ -164,9 +164,7 @@ class Ranges:
         blocks = settings.uid_allocator_range
         ledger, namespaces = self._change(
             blocks,
-            lambda ledger, listed: allocate.claim(
-                ledger or Ledger(blocks), listed, blocks, first=live.uid
-            ),
+            lambda ledger, listed: allocate.claim(ledger, listed, settings, first=live.uid),
         )
         if (claim := self._known(live, settings)) is not None:
             return claim

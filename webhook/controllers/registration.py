@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook.certs.authorities import ids_in
-from webhook.certs.secret import TLS_SECRET, registrations_path
+from webhook.certs.registered import registrations_path
+from webhook.certs.secret import TLS_SECRET
 from webhook.cluster.client import FIELD_MANAGER, path_of
 from webhook.cluster.events import EventType
 from webhook.cluster.watch import PACE, Pace, Watcher

@@ -7,7 +7,7 @@ in it ends as well, before another may begin, and a fresh process stands by agai
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from webhook.cluster.client import ApiError, ClusterError
 from webhook.controllers.lease import Election
@@ -29,6 +29,7 @@ PATIENCE = 15.0
 _LOST_PATIENCE = 2.0
 _TICK = 1.0
 _POLL = 0.02
+_GLANCE = 0.2
 _CONFLICT = 409
 
 
@@ -141,19 +142,21 @@ class Runner:
         self._context = context
         self._election = election
         self._make = make
-        self._loops: Sequence[Loop] | None = None
+        self._loops: list[Loop] = []
+        self._leads = False
         self._loaded = time.time()
         self.stopping = threading.Event()
 
     @property
     def leading(self) -> bool:
         """Whether this process leads."""
-        return self._loops is not None and self._election.leading
+        return self._leads and self._election.leading
 
     def run(self) -> int:
         """Stand by, lead, and end when `stopping` is set; return the process's exit status.
 
-        It is 1 when the lease was lost, or work in hand would not end.
+        It is 1 when the lease was lost, the controllers could not be started, or work in hand would
+        not end.
         """
         threading.Thread(target=self._keep_policies, name="policies", daemon=True).start()
         if not self._election.acquire(self.stopping):
@@ -164,11 +167,14 @@ class Runner:
             target=self._renew, args=(released, lost), name="lease", daemon=True
         )
         renewing.start()
+        failed = False
         try:
             self._lead(lost)
-        finally:
-            ended = self._end(_LOST_PATIENCE if lost.is_set() else PATIENCE)
-            released.set()
+        except Exception:
+            LOG.exception("the controllers could not be started")
+            failed = True
+        ended = self._end(_LOST_PATIENCE if lost.is_set() else PATIENCE)
+        released.set()
         renewing.join(self._election.timing.deadline)
         if lost.is_set():
             LOG.error("the lease was lost: this process ends (%s)", self._election.problem)
@@ -177,13 +183,13 @@ class Runner:
             LOG.error("work in hand did not end in time: the lease is not given back")
             return 1
         self._election.release()
-        return 0
+        return int(failed)
 
     def problems(self) -> Iterator[str]:
         """Return why this process neither leads nor stands by, if so."""
         if self._election.problem and not self._election.leading:
             yield self._election.problem
-        for loop in self._loops or ():
+        for loop in self._loops:
             if not loop.controller.synced:
                 yield f"{loop.controller.name} has not listed everything yet"
 
@@ -194,7 +200,7 @@ class Runner:
         yield "tenantgate_policy_load_success", {}, int(not store.problem)
         yield "tenantgate_policy_load_timestamp_seconds", {}, self._loaded
         yield "tenantgate_policy_set_info", {"hash": store.current.hash}, 1
-        for loop in self._loops or ():
+        for loop in self._loops:
             depth = len(loop.queue)
             yield "tenantgate_controller_queue_depth", {"controller": loop.controller.name}, depth
             if isinstance(loop.controller, Gauged):
@@ -202,24 +208,25 @@ class Runner:
 
     def _lead(self, lost: threading.Event) -> None:
         """Run the controllers until told to end, or until the lease is lost."""
-        loops = [Loop(self._context, controller) for controller in self._make(self._context)]
-        for loop in loops:
+        for controller in self._make(self._context):
+            loop = Loop(self._context, controller)
+            self._loops.append(loop)
             loop.start()
-        self._loops = loops
+        self._leads = True
         resync = time.monotonic() + RESYNC
-        while not self.stopping.wait(_POLL) and not lost.is_set():
+        while not self.stopping.wait(_GLANCE) and not lost.is_set():
             if time.monotonic() > resync:
                 resync = time.monotonic() + RESYNC
-                for loop in loops:
+                for loop in self._loops:
                     loop.look_again(loop.controller.resync)
 
     def _end(self, patience: float) -> bool:
         """End the controllers; return whether the work in hand has ended, too."""
         end = time.monotonic() + patience
-        for loop in self._loops or ():
+        for loop in self._loops:
             loop.end()
-        ended = [loop.join(end) for loop in self._loops or ()]
-        for loop in self._loops or ():
+        ended = [loop.join(end) for loop in self._loops]
+        for loop in self._loops:
             _guarded(loop.controller.stop)
         return all(ended)
 
@@ -237,9 +244,9 @@ class Runner:
         told = self._context.store.current
         while not self.stopping.wait(_TICK):
             _guarded(self._refresh)
-            if told is not self._context.store.current and self._loops:
+            if told is not self._context.store.current and self._leads:
                 told = self._context.store.current
-                for loop in self._loops or ():
+                for loop in self._loops:
                     loop.look_again(loop.controller.policies_changed)
 
     def _refresh(self) -> None:

@@ -114,6 +114,10 @@ class SccSettings:
         """Return the MCS label that goes with a block of ids."""
         return self.mcs_allocator_range.label(block * self.mcs_labels_per_project)
 
+    def mcs_categories(self, block: int) -> tuple[int, ...]:
+        """Return the categories of that label."""
+        return self.mcs_allocator_range.categories(block * self.mcs_labels_per_project)
+
 
 @dataclass(frozen=True, slots=True)
 class PodSecurity:

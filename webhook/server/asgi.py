@@ -34,9 +34,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-MOST_REQUESTS = 512
 MOST_BYTES = 16 * MAX_BODY
-"""Of bodies held at once by a worker."""
+"""Of bodies that are still on their way, held at once by a worker."""
 
 FILL_SECONDS = 10.0
 """For which a worker that starts waits for its caches before it accepts; then it says so instead."""
@@ -81,11 +80,23 @@ class Service(Protocol):
         ...
 
 
-class App:
-    """The ASGI application of one worker process."""
+class _Crowded(Exception):
+    """There is too much to do already."""
 
-    def __init__(self, make: Callable[[], Service]) -> None:
+
+class App:
+    """The ASGI application of one worker process.
+
+    Args:
+        make: makes the service, in the worker.
+        is_crowded: tells whether more requests wait for their answers than should.
+    """
+
+    def __init__(
+        self, make: Callable[[], Service], is_crowded: Callable[[], bool] = lambda: False
+    ) -> None:
         self._make = make
+        self._is_crowded = is_crowded
         self._service: Service | None = None
         self._pool = ThreadPoolExecutor(THREADS, "live-read")
         self._waiting = 0
@@ -147,22 +158,20 @@ class App:
         handler = service.handler
         content_type, length = _head(scope["headers"])
         deadline = deadline_of(scope["query_string"])
-        held = length or 0
-        shed = False
+        shed = self._is_crowded()
         service.inflight += 1
-        self._held += held
         try:
             check_head(scope["path"], scope["method"], content_type, length)
-            if service.inflight > MOST_REQUESTS or self._held > MOST_BYTES:
-                shed = True
-                status, answer = handler.shed()
-            else:
-                status, answer = await self._review(handler, scope["path"], receive, deadline)
+            if shed:
+                raise _Crowded
+            status, answer = await self._review(handler, scope["path"], receive, deadline)
         except NotAReview as error:
             status, answer = handler.rejected(error)
+        except _Crowded:
+            shed = True
+            status, answer = handler.shed()
         finally:
             service.inflight -= 1
-            self._held -= held
         await _send(send, status, answer, close=service.draining)
         if status == 413 or shed:
             await _linger(receive)
@@ -177,7 +186,7 @@ class App:
         else:
             try:
                 async with asyncio.timeout_at(end):
-                    body = await _rest(message, receive)
+                    body = await self._rest(message, receive)
             except TimeoutError:
                 raise late(deadline) from None
         started = perf_counter()
@@ -193,7 +202,7 @@ class App:
     ) -> tuple[int, bytes]:
         """Decide in a thread, as a live read is needed; refuse when that takes too long."""
         if self._waiting >= MOST_WAITING:
-            return handler.shed()
+            raise _Crowded
         loop = asyncio.get_running_loop()
         self._waiting += 1
         job = loop.run_in_executor(self._pool, partial(handler.decide, request))
@@ -205,6 +214,29 @@ class App:
             why = "the API server did not answer in time what this request hangs on"
             decision = handler.undecided("deadline", why, retry=True)
         return 200, handler.finish(request, decision, started)
+
+    async def _rest(self, message: MutableMapping[str, Any], receive: Receive) -> bytes:
+        """Return the whole body of which `message` is the first piece.
+
+        Raises:
+            TimeoutError: the caller went away, or gunicorn waited long enough for what is missing.
+        """
+        body = bytearray()
+        try:
+            while message["type"] == "http.request":
+                piece = message.get("body", b"")
+                body += piece
+                self._held += len(piece)
+                if len(body) > MAX_BODY:
+                    raise too_large()
+                if self._held > MOST_BYTES:
+                    raise _Crowded
+                if not message.get("more_body", False):
+                    return bytes(body)
+                message = await receive()
+            raise TimeoutError
+        finally:
+            self._held -= len(body)
 
     def _waited(self, job: "asyncio.Future[Any]") -> None:
         self._waiting -= 1
@@ -224,23 +256,6 @@ async def _synced(service: Service) -> None:
     while not service.synced and asyncio.get_running_loop().time() < end:
         service.tick()
         await asyncio.sleep(0.05)
-
-
-async def _rest(message: MutableMapping[str, Any], receive: Receive) -> bytes:
-    """Return the whole body of which `message` is the first piece.
-
-    Raises:
-        TimeoutError: the caller went away, or gunicorn waited long enough for what is missing.
-    """
-    body = bytearray()
-    while message["type"] == "http.request":
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise too_large()
-        if not message.get("more_body", False):
-            return bytes(body)
-        message = await receive()
-    raise TimeoutError
 
 
 async def _linger(receive: Receive) -> None:

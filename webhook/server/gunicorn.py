@@ -142,7 +142,7 @@ class _Reviews(_Gunicorn):
         files = Files(self._settings.cert_dir)
         self._certificate = ServingCertificate(files, self._clients, self._run_dir)
         if self._settings.server == "asgi":
-            return App(self._make_service)
+            return App(self._make_service, lambda: protocol.is_crowded(self._worker))
         service = self._make_service()
         service.start()
         keep(service)

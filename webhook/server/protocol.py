@@ -26,8 +26,12 @@ SHUTDOWN_SECONDS = 2.0
 FIRST_SECONDS = 35.0
 """In which a connection's first request must have been answered; none takes that long."""
 
-MOST_CONNECTIONS = 900
-"""Of one worker, within the usual limit of open files. The API server keeps 25 idle ones for each of its own processes and routes."""
+MOST_CONNECTIONS = 2048
+"""Of one worker. The API server keeps 25 idle ones for each of its own processes and routes, and
+opens one more for every request that finds none of them idle."""
+
+MOST_REQUESTS = 512
+"""Requests that have arrived at a worker and wait for their answers; it decides 2000 a second."""
 
 QUIET_SECONDS = 1.0
 """Without a byte, after which a connection may be closed although its client may just be sending."""
@@ -38,7 +42,7 @@ class BoundedProtocol(ASGIProtocol):  # type: ignore[misc]
 
     app: Any
     _late: asyncio.TimerHandle | None = None
-    _begun = False
+    _begun = _asked = False
     _heard = 0.0
 
     def connection_made(self, transport: Any) -> None:
@@ -60,6 +64,7 @@ class BoundedProtocol(ASGIProtocol):  # type: ignore[misc]
         if self._late:
             self._late.cancel()
         self.worker.connections.pop(self, None)
+        self._done()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -73,8 +78,20 @@ class BoundedProtocol(ASGIProtocol):  # type: ignore[misc]
         if self._awaiting_request and not self._begun and since >= seconds:
             self._keepalive_timeout()
 
+    def _on_message_complete(self) -> None:
+        super()._on_message_complete()
+        if not self._asked:
+            self._asked = True
+            self.worker.asked += 1
+
+    def _done(self) -> None:
+        if self._asked:
+            self._asked = False
+            self.worker.asked -= 1
+
     def _arm_keepalive_timer(self) -> None:
         # gunicorn begins to wait for another request here.
+        self._done()
         self._begun = False
         self._heard = self.worker.loop.time()
         super()._arm_keepalive_timer()
@@ -104,6 +121,7 @@ def install(worker: Any, clients: Clients | None = None) -> None:
     Where `clients` names some, the others are told that they may not ask.
     """
     worker.connections = {}
+    worker.asked = 0
     worker.clients = clients
     worker.loop.create_server = partial(
         worker.loop.create_server,
@@ -117,6 +135,11 @@ def install(worker: Any, clients: Clients | None = None) -> None:
 def _shown(transport: Any) -> Any:
     connection = transport.get_extra_info("ssl_object")
     return connection.getpeercert() if connection else None
+
+
+def is_crowded(worker: Any) -> bool:
+    """Tell whether an asgi worker has more to answer than it can soon."""
+    return bool(worker.asked > MOST_REQUESTS)
 
 
 def close_quiet(worker: Any) -> None:

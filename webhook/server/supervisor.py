@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import signal
 import socket
 import time
@@ -22,6 +23,9 @@ _SIGNALS = _ENDING | {signal.SIGCHLD, signal.SIGALRM}
 _OPS_PATIENCE = 3.0
 _RESTART_PAUSE = 1.0
 _TELL_EVERY = 10.0
+
+MOST_FILES = 16384
+"""Open in one process."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +67,7 @@ def run(
         policies: the texts of the set that loaded; a worker begins with it, or with the last good
             one since, while the files are broken.
     """
+    _allow_files()
     with run_folder() as run_dir:
         LastGood(run_dir).keep(policies)
         # The name is read when the metrics library is imported, which only the children do.
@@ -161,6 +166,14 @@ class _Supervisor:
         finally:
             self._lines.close()
             os._exit(status & 0xFF)
+
+
+def _allow_files() -> None:
+    """Take as many open files as we may: the usual 1024 are few where each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _told(check: Check) -> str:

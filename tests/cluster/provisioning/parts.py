@@ -13,6 +13,7 @@ from tests.cluster.process import Process, eventually, free_port, read
 from tests.cluster.tenantgate import NAMESPACE
 
 POLICIES = Path(__file__).parents[3] / "policies"
+RIGHTS = Path(__file__).parents[3] / "manifests" / "base" / "21-controller-rbac.yaml"
 SCCS = POLICIES / "scc"
 ACCOUNT = "tenantgate-controller"
 IDENTITY = service_account(NAMESPACE, ACCOUNT)
@@ -21,34 +22,14 @@ UID_RANGE = "openshift.io/sa.scc.uid-range"
 RBAC = "rbac.authorization.k8s.io"
 ALL = ["get", "list", "watch", "create", "update", "patch", "delete"]
 DATA = ["get", "list", "watch", "create", "patch"]
-EVERYWHERE: Sequence[tuple[str, Sequence[str], Sequence[str]]] = (
-    ("", ["namespaces"], ["get", "list", "watch", "create", "update", "patch", "delete"]),
-    ("events.k8s.io", ["events"], ["create", "patch"]),
-    ("", ["resourcequotas", "limitranges"], ALL),
-    ("", ["serviceaccounts", "configmaps"], DATA),
+EXTRA: Sequence[tuple[str, Sequence[str], Sequence[str]]] = (
+    ("", ["configmaps"], DATA),
     ("", ["secrets"], [*DATA, "delete"]),
-    ("networking.k8s.io", ["networkpolicies"], ALL),
-    (RBAC, ["rolebindings", "clusterroles", "clusterrolebindings"], ALL),
-    (RBAC, ["roles"], ["get", "list", "watch"]),
-    ("networking.k8s.io", ["ingresses"], ["list"]),
-    ("gateway.networking.k8s.io", ["grpcroutes", "httproutes", "tlsroutes"], ["list"]),
-    ("", ["pods"], ["list"]),
-    ("", ["pods/eviction"], ["create"]),
-    (
-        "admissionregistration.k8s.io",
-        ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
-        ["get", "list", "watch"],
-    ),
     ("example.com", ["widgets"], ALL),
 )
-"""As docs/provisioning.md has it, with what the templates of the tests hold besides."""
+"""What the templates of the tests hold besides the shipped one, which the manifests give the rights for."""
 
-AT_HOME: Sequence[tuple[str, Sequence[str], Sequence[str]]] = (
-    ("coordination.k8s.io", ["leases"], ["get", "create", "update"]),
-    ("", ["configmaps"], ["get", "create", "update"]),
-)
 GROUPS = ["", "apps", "batch", "networking.k8s.io", "policy", RBAC]
-BOUND = ["view", "edit", "admin"]
 
 
 def document(kind: str, name: str, **spec: Any) -> dict[str, Any]:
@@ -190,31 +171,20 @@ class Controller:
 def install(cluster: Cluster) -> None:
     """Give the controller its rights, and alice all of hers."""
     group = f"{RBAC}/v1"
-    bind = {
-        "apiGroups": [RBAC],
-        "resources": ["clusterroles"],
-        "resourceNames": BOUND,
-        "verbs": ["bind"],
-    }
     subject = {"kind": "ServiceAccount", "namespace": NAMESPACE, "name": ACCOUNT}
+    rules = [
+        {"apiGroups": [api_group], "resources": list(resources), "verbs": list(verbs)}
+        for api_group, resources, verbs in EXTRA
+    ]
     cluster.create(
-        made(group, "ClusterRole", ACCOUNT, rules=[*_rules(EVERYWHERE), bind]),
+        *yaml.safe_load_all(RIGHTS.read_text()),
+        made(group, "ClusterRole", "test:extra", rules=rules),
         made(
             group,
             "ClusterRoleBinding",
-            ACCOUNT,
-            roleRef={"apiGroup": RBAC, "kind": "ClusterRole", "name": ACCOUNT},
+            "test:extra",
+            roleRef={"apiGroup": RBAC, "kind": "ClusterRole", "name": "test:extra"},
             subjects=[subject],
-        ),
-        _at_home(made(group, "Role", ACCOUNT, rules=_rules(AT_HOME))),
-        _at_home(
-            made(
-                group,
-                "RoleBinding",
-                ACCOUNT,
-                roleRef={"apiGroup": RBAC, "kind": "Role", "name": ACCOUNT},
-                subjects=[subject],
-            )
         ),
         made(
             group,
@@ -230,17 +200,6 @@ def install(cluster: Cluster) -> None:
             subjects=[{"apiGroup": RBAC, "kind": "User", "name": "alice"}],
         ),
     )
-
-
-def _rules(rights: Sequence[tuple[str, Sequence[str], Sequence[str]]]) -> list[Object]:
-    return [
-        {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
-        for group, resources, verbs in rights
-    ]
-
-
-def _at_home(value: Mapping[str, Any]) -> Object:
-    return {**value, "metadata": {**value["metadata"], "namespace": NAMESPACE}}
 
 
 def is_provisioned(cluster: Cluster, namespace: str) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.core.model.mcs import Labels
+from webhook.core.model.mcs import Labels, LabelsInUse
 from webhook.core.model.ranges import RangeError
 
 
@@ -57,6 +57,22 @@ def test_three_categories():
 )
 def test_a_prefix_is_set_apart(prefix, label):
     assert Labels(prefix, 1).label(0) == label
+
+
+SETS = st.frozensets(st.integers(0, 5), min_size=1, max_size=4)
+
+
+@given(st.lists(SETS, max_size=3), SETS)
+def test_labels_clash_when_one_has_all_categories_of_the_other(sets, wanted):
+    worn = LabelsInUse("s0:" + ",".join(f"c{each}" for each in found) for found in sets)
+
+    assert worn.clash(wanted) == any(found <= wanted or wanted <= found for found in sets)
+
+
+def test_labels_that_cannot_be_read_or_reach_far_clash_with_none():
+    worn = LabelsInUse(["", "s0", "s0:c1,foo", "s0:c1,", "s0:c9.c4", "s0:c0.c1023"])
+
+    assert not any(worn.clash([category, category + 1]) for category in range(1023))
 
 
 @given(st.integers(1, 5), st.data())

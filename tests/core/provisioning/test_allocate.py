@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.core.model.blocks import Blocks
-from webhook.core.model.ranges import SUPPLEMENTAL_GROUPS, UID_RANGE, block
+from webhook.core.model.mcs import Labels
+from webhook.core.model.ranges import MCS, SUPPLEMENTAL_GROUPS, UID_RANGE, block
+from webhook.core.platform import SccSettings
 from webhook.core.provisioning.allocate import (
     AHEAD,
     MOST_CLAIMS,
@@ -24,6 +26,7 @@ from webhook.core.provisioning.allocate import (
 
 SHORT = Blocks.parse("10-20/2")
 OTHER = Blocks.parse("11-26/3")
+FEW, ELSE = SccSettings(uid_allocator_range=SHORT), SccSettings(uid_allocator_range=OTHER)
 
 
 def live(name: str, ids: str | None = None, **fields: object) -> LiveNamespace:
@@ -41,17 +44,17 @@ def claimed(ledger: Ledger) -> dict[str, int]:
 
 
 def test_the_first_namespace_gets_the_first_block():
-    assert claim(Ledger(SHORT), [live("a")], SHORT) == Ledger(SHORT, 0b1, claims(a=0))
+    assert claim(Ledger(SHORT), [live("a")], FEW) == Ledger(SHORT, 0b1, claims(a=0))
 
 
 def test_all_that_wait_are_served_at_once_the_oldest_first():
     waiting = [live("b"), live("a"), live("old", created="2025-01-01T00:00:00Z")]
 
-    assert claimed(claim(Ledger(SHORT), waiting, SHORT)) == {"old": 0, "a": 1, "b": 2}
+    assert claimed(claim(Ledger(SHORT), waiting, FEW)) == {"old": 0, "a": 1, "b": 2}
 
 
 def test_whoever_asks_comes_first():
-    assert claimed(claim(Ledger(SHORT), [live("a"), live("b")], SHORT, "uid-b")) == {"b": 0, "a": 1}
+    assert claimed(claim(Ledger(SHORT), [live("a"), live("b")], FEW, "uid-b")) == {"b": 0, "a": 1}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +70,7 @@ def test_whoever_asks_comes_first():
     ],
 )
 def test_a_block_shares_no_id_with_what_was_written_by_hand(ids, free):
-    made = claim(Ledger(SHORT), [live("a"), live("b", ids)], SHORT)
+    made = claim(Ledger(SHORT), [live("a"), live("b", ids)], FEW)
 
     assert claimed(made) == ({} if free is None else {"a": free})
 
@@ -75,30 +78,30 @@ def test_a_block_shares_no_id_with_what_was_written_by_hand(ids, free):
 def test_groups_count_as_well():
     groups = live("b", annotations={UID_RANGE: "500/1", SUPPLEMENTAL_GROUPS: "5/1,10/1,12/1"})
 
-    assert claimed(claim(Ledger(SHORT), [live("a"), groups], SHORT)) == {"a": 2}
+    assert claimed(claim(Ledger(SHORT), [live("a"), groups], FEW)) == {"a": 2}
 
 
 def test_groups_that_wait_to_be_replaced_do_not():
     waiting = live("a", annotations={SUPPLEMENTAL_GROUPS: "10/2"})
 
-    assert claimed(claim(Ledger(SHORT), [waiting], SHORT)) == {"a": 0}
+    assert claimed(claim(Ledger(SHORT), [waiting], FEW)) == {"a": 0}
 
 
 def test_who_is_annotated_or_being_deleted_gets_nothing():
     namespaces = [live("a", "14/2"), live("b", ""), live("c", terminating=True)]
 
-    assert claim(Ledger(SHORT), namespaces, SHORT).claims == {}
+    assert claim(Ledger(SHORT), namespaces, FEW).claims == {}
 
 
 def test_a_claim_is_found_again():
     ledger = Ledger(SHORT, 0b1000, claims(a=3))
 
-    assert claim(ledger, [live("a"), live("b")], SHORT).claims == claims(a=3, b=0)
+    assert claim(ledger, [live("a"), live("b")], FEW).claims == claims(a=3, b=0)
 
 
 def test_a_namespace_made_anew_under_the_same_name_is_another_one():
     ledger = Ledger(SHORT, 0b1, claims(a=0))
-    made = claim(ledger, [live("a", uid="another")], SHORT)
+    made = claim(ledger, [live("a", uid="another")], FEW)
 
     assert made.claims == {"another": Claim(1, "a", "1")}
 
@@ -106,7 +109,7 @@ def test_a_namespace_made_anew_under_the_same_name_is_another_one():
 def test_a_claim_moves_on_with_its_namespace():
     ledger = Ledger(SHORT, 0b1, claims(a=0))
 
-    assert claim(ledger, [live("a", version="2")], SHORT).claims == {"uid-a": Claim(0, "a", "2")}
+    assert claim(ledger, [live("a", version="2")], FEW).claims == {"uid-a": Claim(0, "a", "2")}
 
 
 def test_a_claim_whose_write_may_still_come_stays_as_it_is():
@@ -114,7 +117,7 @@ def test_a_claim_whose_write_may_still_come_stays_as_it_is():
     ledger = Ledger(SHORT, 0b1, claims(a=0))
     namespaces = [live("a"), live("b", "10/2")]
 
-    assert claim(ledger, namespaces, SHORT).claims == claims(a=0)
+    assert claim(ledger, namespaces, FEW).claims == claims(a=0)
     assert repair(ledger, namespaces, SHORT).claims == claims(a=0)
     assert [each.name for each in suspects(ledger, namespaces, SHORT)] == ["a"]
 
@@ -124,7 +127,7 @@ def test_once_its_write_cannot_come_any_more_another_block_takes_its_place():
     namespaces = [live("a", version="2"), live("b", "10/2")]
 
     assert suspects(ledger, namespaces, SHORT) == []
-    assert claimed(claim(ledger, namespaces, SHORT)) == {"a": 1}
+    assert claimed(claim(ledger, namespaces, FEW)) == {"a": 1}
     assert repair(ledger, namespaces, SHORT) == Ledger(SHORT, 0b1)
 
 
@@ -142,7 +145,7 @@ def test_blocks_of_deleted_namespaces_come_back_at_repair_and_no_sooner():
     ledger = Ledger(SHORT, 0b1111, claims(gone=3))
     namespaces = [live("b", "12/2"), live("c", "14/2", terminating=True), live("new")]
 
-    made = claim(ledger, namespaces, SHORT)
+    made = claim(ledger, namespaces, FEW)
     assert claimed(made) == {"new": 4}
     assert repair(made, namespaces, SHORT) == Ledger(SHORT, 0b10110, claims(new=4))
 
@@ -151,7 +154,7 @@ def test_they_come_back_before_the_range_is_full():
     ledger = Ledger(SHORT, 0b11111, claims(b=4))
     namespaces = [live("a", "12/2"), live("b"), live("c"), live("d"), live("e"), live("f")]
 
-    made = claim(ledger, namespaces, SHORT)
+    made = claim(ledger, namespaces, FEW)
 
     assert claimed(made) == {"b": 4, "c": 0, "d": 2, "e": 3}
     assert made.taken == 0b11111
@@ -177,22 +180,65 @@ def test_a_changed_range_makes_the_ledger_anew():
     ledger = Ledger(SHORT, 0b11, claims(b=1))
 
     assert repair(ledger, namespaces, OTHER) == Ledger(OTHER, 0b1001)
-    made = claim(ledger, namespaces, OTHER)
+    made = claim(ledger, namespaces, ELSE)
     assert made == Ledger(OTHER, 0b1011, {"uid-b": Claim(1, "b", "2")})
 
 
 def test_only_so_many_have_a_claim_at_once():
     waiting = [live(f"n{number:05}") for number in range(MOST_CLAIMS + 2)]
-    ledger = claim(Ledger(Blocks()), waiting, Blocks())
+    ledger = claim(None, waiting, SccSettings())
     assert len(ledger.claims) == AHEAD
 
     last = waiting[-1].uid
-    assert len(claim(ledger, waiting, Blocks(), last).claims) == AHEAD + 1
+    assert len(claim(ledger, waiting, SccSettings(), last).claims) == AHEAD + 1
     for each in waiting[AHEAD:]:
         ledger = replace(ledger, claims={**ledger.claims, each.uid: Claim(0, each.name, "1")})
         if len(ledger.claims) == MOST_CLAIMS:
             break
-    assert last not in claim(ledger, waiting, Blocks(), last).claims
+    assert last not in claim(ledger, waiting, SccSettings(), last).claims
+
+
+@pytest.mark.parametrize(
+    ("label", "block"),
+    [
+        ("s0:c1,c0", 1),
+        ("s9:c0,c1", 1),
+        ("c1", 1),  # whose files a pod with c1 and c0 could read
+        ("s0:c7,c1,c0", 1),  # whose pods could read files of c1 and c0
+        ("s0:c0.c4", 2),  # so with c3,c2
+        ("s0:c0.c1023", 0),  # meant to reach everything
+        ("s0:c9,c8", 0),
+        ("foo", 0),
+        ("", 0),
+    ],
+)
+def test_a_block_whose_label_would_open_files_of_another_namespace_is_passed_over(label, block):
+    """As may be where the range of ids or of labels is another one than before."""
+    worn = live("b", annotations={UID_RANGE: "500/1", MCS: label})
+
+    made = claim(Ledger(SHORT), [live("a"), worn], FEW)
+
+    assert claimed(made) == {"a": block}
+    assert made.taken == 2 ** (block + 1) - 1
+    assert repair(made, [live("a"), worn], SHORT).taken == 1 << block
+
+
+def test_labels_of_more_categories_than_before():
+    few, more = Labels("s0:", 2), Labels("s0:", 3)
+    old = [live(f"n{number}", f"{100 + number}/1") for number in range(9)]
+    old = [
+        replace(each, annotations={**each.annotations, MCS: few.label(5 * number)})
+        for number, each in enumerate(old)
+    ]
+    settings = replace(SccSettings(), mcs_allocator_range=more)
+    new = [live(f"new{number}") for number in range(40)]
+
+    made = claim(None, [*old, *new], settings)
+
+    worn = [set(few.categories(5 * number)) for number in range(9)]
+    assert len(made.claims) == 40
+    for each in made.claims.values():
+        assert not any(other <= set(settings.mcs_categories(each.block)) for other in worn)
 
 
 TEXTS = st.sampled_from([None, None, "10/2", "13/2", "16/2", "8/100", "18-19", "30/5", "", "foo"])
@@ -201,9 +247,10 @@ NAMESPACES = st.lists(TEXTS, max_size=7).map(
 )
 
 
-@given(NAMESPACES, st.integers(0, 0b11111), st.sampled_from([SHORT, OTHER]))
-def test_what_is_claimed_is_free_and_each_has_its_own(namespaces, taken, blocks):
-    made = claim(Ledger(SHORT, taken), namespaces, blocks)
+@given(NAMESPACES, st.integers(0, 0b11111), st.sampled_from([FEW, ELSE]))
+def test_what_is_claimed_is_free_and_each_has_its_own(namespaces, taken, settings):
+    blocks = settings.uid_allocator_range
+    made = claim(Ledger(SHORT, taken), namespaces, settings)
     given_out = [each.block for each in made.claims.values()]
     others = [ids for each in namespaces if not each.waits for ids in held(each)]
 
@@ -224,11 +271,11 @@ def assert_served(made: Ledger, namespaces: Sequence[LiveNamespace], blocks: Blo
 
 @given(NAMESPACES, NAMESPACES, st.integers(0, 0b11111))
 def test_claiming_again_and_repairing_keep_every_claim(before, after, taken):
-    ledger = claim(Ledger(SHORT, taken), before, SHORT)
+    ledger = claim(Ledger(SHORT, taken), before, FEW)
     waiting = {each.uid for each in after if each.waits}
     kept = {uid: each for uid, each in ledger.claims.items() if uid in waiting}
 
-    assert kept.items() <= claim(ledger, after, SHORT).claims.items()
+    assert kept.items() <= claim(ledger, after, FEW).claims.items()
     assert repair(ledger, after, SHORT).claims == kept
     repaired = repair(ledger, after, SHORT)
     assert repair(repaired, after, SHORT) == repaired

@@ -146,7 +146,7 @@ def test_a_full_range_names_who_has_much_of_it():
     namespaces = [live("a", uids="10/2"), live("wide", uids="0/100"), live("two", uids="13/2")]
 
     assert exceeded(namespaces, SHORT.uid_allocator_range) == (
-        "uid range exceeded: all 5 blocks of 10-20/2 are taken; namespace "
+        "uid range exceeded: all 5 blocks of 10-20/2, or their MCS labels, are taken; namespace "
         '"wide" alone has ids in 5; namespace "two" alone has ids in 2. Fix: widen '
         "spec.scc.uidAllocatorRange of the Platform, or delete namespaces"
     )

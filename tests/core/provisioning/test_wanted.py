@@ -100,6 +100,17 @@ def test_quantities_are_spelt_as_the_api_server_spells_them_back(policies: Polic
     ]
 
 
+def test_a_secret_is_spelt_as_it_is_stored() -> None:
+    item = (
+        "{apiVersion: v1, kind: Secret, metadata: {name: platform-pull}, data: {a: YQ==}, "
+        'stringData: {b: "${NAMESPACE}"}}'
+    )
+    found = objects(wants(loaded(template(f"  objects:\n  - {item}\n"), tenant())))
+
+    assert found["Secret/platform-pull"]["data"] == {"a": "YQ==", "b": "c2hvcA=="}
+    assert "stringData" not in found["Secret/platform-pull"]
+
+
 def test_hashes_follow_the_content(policies: PolicySet) -> None:
     def hashes(where: Namespace) -> tuple[dict[str, str], str]:
         found = wants(policies, where)

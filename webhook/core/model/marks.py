@@ -1,5 +1,8 @@
 """Labels and annotations of our own, and those that steer other parts of the platform."""
 
+FIELD_MANAGER = "tenantgate"
+"""Under this name the API server notes which fields are ours."""
+
 DOMAIN = "tenantgate.io"
 TENANT = f"{DOMAIN}/tenant"
 MANAGED = f"{DOMAIN}/managed"

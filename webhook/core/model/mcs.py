@@ -2,7 +2,9 @@
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from math import comb
 
 from webhook.core.model.ranges import RangeError
@@ -10,6 +12,7 @@ from webhook.core.model.ranges import RangeError
 CATEGORIES = 1024
 _LONGEST = 5
 _TEXT = re.compile(r"([^/]*)/([0-9]+)(?:,([0-9]+))?", re.ASCII)
+_CATEGORY = re.compile(r"c([0-9]{1,4})(?:\.c([0-9]{1,4}))?", re.ASCII)
 _LEVEL = re.compile(r"[0-9A-Za-z_.:,-]*", re.ASCII)
 
 
@@ -51,20 +54,71 @@ class Labels:
         """How many labels there are."""
         return comb(CATEGORIES, self.length)
 
-    def label(self, offset: int) -> str:
-        """Return the label at a place of the order, which is co-lexicographic, categories falling.
+    def categories(self, offset: int) -> tuple[int, ...]:
+        """Return the categories at a place of the order, which is co-lexicographic, falling.
 
-        So `c1,c0` is at 0, `c2,c0` at 1 and `c2,c1` at 2.
+        So 1 and 0 are at 0, 2 and 0 at 1, 2 and 1 at 2.
         """
-        categories = []
+        found: list[int] = []
         below = CATEGORIES
         for left in range(self.length, 0, -1):
             # The largest category for which so many labels, or fewer, come before it.
             below = bisect_right(range(below), offset, key=lambda n, k=left: comb(n, k)) - 1
             offset -= comb(below, left)
-            categories.append(f"c{below}")
+            found.append(below)
+        return tuple(found)
+
+    def label(self, offset: int) -> str:
+        """Return the label at a place of the order: `s0:c1,c0` is the first."""
         between = ":" if self.prefix and self.prefix[-1] not in ":," else ""
-        return f"{self.prefix}{between}{','.join(categories)}"
+        categories = ",".join(f"c{category}" for category in self.categories(offset))
+        return f"{self.prefix}{between}{categories}"
 
     def __str__(self) -> str:
         return f"{self.prefix}/{self.length}"
+
+
+class LabelsInUse:
+    """Labels that somebody has, and which others would undo what they are for.
+
+    SELinux lets a process at a file when the process has all categories of the file. So besides the
+    same label, one with more categories or with fewer counts as well.
+
+    Args:
+        labels: as they are annotated. Left aside are those that cannot be read, and those of more
+            categories than a range may give: whoever writes `s0:c0.c1023` means it.
+    """
+
+    def __init__(self, labels: Iterable[str]) -> None:
+        self._sets = {found for label in labels if (found := _categories(label))}
+        self._parts = {
+            frozenset(part)
+            for whole in self._sets
+            for size in range(1, len(whole))
+            for part in combinations(whole, size)
+        }
+
+    def clash(self, categories: Iterable[int]) -> bool:
+        """Tell whether a label of these categories would be one to keep from giving out."""
+        wanted = frozenset(categories)
+        return (
+            wanted in self._sets
+            or wanted in self._parts
+            or any(
+                frozenset(part) in self._sets
+                for size in range(1, len(wanted))
+                for part in combinations(wanted, size)
+            )
+        )
+
+
+def _categories(label: str) -> frozenset[int]:
+    """Return the categories of a label, none if it cannot be read or has too many."""
+    found: set[int] = set()
+    for word in label.rpartition(":")[2].split(","):
+        match = _CATEGORY.fullmatch(word)
+        if not match:
+            return frozenset()
+        first = int(match[1])
+        found.update(range(first, int(match[2] or first) + 1))
+    return frozenset(found) if len(found) <= _LONGEST else frozenset()

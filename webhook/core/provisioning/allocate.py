@@ -16,8 +16,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from webhook.core.model.blocks import Blocks
+from webhook.core.model.mcs import LabelsInUse
 from webhook.core.model.objects import JsonObject
-from webhook.core.model.ranges import UID_RANGE, Range, RangeError, group_ranges, uid_range
+from webhook.core.model.ranges import (
+    MCS,
+    UID_RANGE,
+    Range,
+    RangeError,
+    group_ranges,
+    uid_range,
+)
+from webhook.core.platform import SccSettings
 
 AHEAD = 500
 """So many namespaces have claims before anybody has asked for them."""
@@ -101,23 +110,29 @@ def suspects(
 
 
 def claim(
-    ledger: Ledger, namespaces: Collection[LiveNamespace], blocks: Blocks, first: str = ""
+    ledger: Ledger | None,
+    namespaces: Collection[LiveNamespace],
+    settings: SccSettings,
+    first: str = "",
 ) -> Ledger:
     """Return the ledger with a claim for each namespace that waits, as far as there are blocks.
 
     Each gets the lowest block that is neither taken nor has an id in common with any uid range or
-    supplemental groups, whoever wrote those. One that has a claim already keeps the block. Blocks
-    of deleted namespaces are taken only once no others are left.
+    supplemental groups, whoever wrote those, and whose label does not clash with another one. One
+    that has a claim already keeps the block. Blocks of deleted namespaces are taken only once no
+    others are left.
 
     Args:
-        ledger: as it was read before the namespaces were listed.
+        ledger: as it was read before the namespaces were listed, None if it could not be read.
         namespaces: all that there are, when the suspects had moved on.
-        blocks: the range that is configured; a ledger of another one is made anew.
+        settings: what is configured; a ledger of another range is made anew.
         first: the uid of the namespace that comes before all others, however many wait.
     """
-    if ledger.blocks != blocks:
+    blocks = settings.uid_allocator_range
+    if ledger is None or ledger.blocks != blocks:
         ledger = repair(ledger, namespaces, blocks)
     used = in_use(namespaces, blocks)
+    labels = LabelsInUse(each.annotations.get(MCS, "") for each in namespaces)
     claims = _kept(ledger, namespaces, used)
     taken = ledger.taken | used
     repaired = False
@@ -125,14 +140,13 @@ def claim(
     for namespace in sorted(waiting, key=lambda each: (each.uid != first, each.created, each.name)):
         if len(claims) >= (MOST_CLAIMS if namespace.uid == first else AHEAD):
             break
-        block = _lowest_clear(taken)
-        if block >= blocks.count and not repaired:
+        taken, block = _next(taken, settings, labels)
+        if block is None and not repaired:
             repaired = True
             taken = used | _bits(claim.block for claim in claims.values())
-            block = _lowest_clear(taken)
-        if block >= blocks.count:
+            taken, block = _next(taken, settings, labels)
+        if block is None:
             break
-        taken |= 1 << block
         claims[namespace.uid] = Claim(block, namespace.name, namespace.version)
     return Ledger(blocks, taken, claims)
 
@@ -194,5 +208,15 @@ def _bits(blocks: Iterable[int]) -> int:
     return bits
 
 
-def _lowest_clear(bits: int) -> int:
-    return (~bits & (bits + 1)).bit_length() - 1
+def _next(taken: int, settings: SccSettings, labels: LabelsInUse) -> tuple[int, int | None]:
+    """Return the bits with the next block taken, and that block; None when there is none.
+
+    Blocks that are passed over for their labels are taken as well, lest they be tried each time.
+    """
+    while True:
+        block = (~taken & (taken + 1)).bit_length() - 1
+        if block >= settings.uid_allocator_range.count:
+            return taken, None
+        taken |= 1 << block
+        if not labels.clash(settings.mcs_categories(block)):
+            return taken, block

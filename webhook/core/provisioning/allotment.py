@@ -126,7 +126,7 @@ def exceeded(namespaces: Iterable[LiveNamespace], blocks: Blocks) -> str:
     )
     told = [f'"{each.name}" alone has ids in {count}' for count, each in wide[:3] if count > 1]
     return (
-        f"uid range exceeded: all {blocks.count} blocks of {blocks} are taken"
+        f"uid range exceeded: all {blocks.count} blocks of {blocks}, or their MCS labels, are taken"
         f"{''.join(f'; namespace {one}' for one in told)}. Fix: widen "
         "spec.scc.uidAllocatorRange of the Platform, or delete namespaces"
     )

@@ -9,9 +9,9 @@ away. (`kubectl` moves its own fields to server-side apply in the same way.)
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from webhook.core.model.marks import FIELD_MANAGER
 from webhook.core.model.objects import JsonObject
 
-MANAGER = "tenantgate"
 _SYSTEM = frozenset({"kube-controller-manager", "kube-scheduler"})
 """They fill in what only they know, such as the volume of a claim."""
 
@@ -91,7 +91,7 @@ def _entries(obj: JsonObject) -> Sequence[JsonObject]:
 
 def _is_ours(entry: JsonObject) -> bool:
     return (
-        entry.get("manager") == MANAGER
+        entry.get("manager") == FIELD_MANAGER
         and entry.get("operation") == "Apply"
         and not entry.get("subresource")
     )

@@ -1,6 +1,7 @@
 """What a namespace is to hold: the objects of its template and of its tenant's shorthands, complete."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -128,7 +129,7 @@ def _ordered(objects: Iterable[JsonObject]) -> Iterator[JsonObject]:
 
 def _complete(item: JsonObject, namespace: str) -> JsonObject:
     """Return an object as it is to be applied: with its namespace, its marker and its hash."""
-    item = _with_somebody(_with_canonical_quantities(item))
+    item = _with_data(_with_somebody(_with_canonical_quantities(item)))
     metadata: dict[str, Any] = dict(item["metadata"])
     metadata |= {"namespace": namespace}
     metadata["labels"] = {**(metadata.get("labels") or {}), MANAGED: "true"}
@@ -148,6 +149,16 @@ def _with_somebody(item: JsonObject) -> JsonObject:
         return item
     named = [subject for subject in subjects if subject.get("name") != ""]
     return item if len(named) == len(subjects) else {**item, "subjects": named}
+
+
+def _with_data(item: JsonObject) -> JsonObject:
+    """Return a Secret with its `stringData` as `data`, which is what the API server makes of it."""
+    texts = item.get("stringData")
+    if item["kind"] != "Secret" or not isinstance(texts, dict):
+        return item
+    encoded = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
+    rest = {key: value for key, value in item.items() if key != "stringData"}
+    return {**rest, "data": {**(item.get("data") or {}), **encoded}}
 
 
 def _with_canonical_quantities(item: JsonObject) -> JsonObject:

@@ -1,0 +1,82 @@
+"""A pod that is created right behind its namespace starts only once the namespace is protected."""
+
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.cluster.cluster import ADMIN, ALICE
+from tests.cluster.objects import pod
+from tests.cluster.provisioning.parts import ACCOUNT_DEFAULT, DENY, NOTE, PROVISIONED, made
+from webhook.cluster.client import ApiError, connect
+
+NAMESPACES, AT_ONCE = 1000, 4
+LISTS = {
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/networkpolicies",
+    "ConfigMap": "/api/v1/configmaps",
+    "ServiceAccount": "/api/v1/serviceaccounts",
+}
+TEMPLATE = (DENY, NOTE, ACCOUNT_DEFAULT)
+
+pytestmark = pytest.mark.usefixtures("tenantgate", "controller")
+
+
+def test_a_thousand_namespaces_and_pods_back_to_back(cluster, policies):
+    """Whatever a pod's namespace is to hold has an older version, in etcd's order, than the pod."""
+    tenant = policies.own(TEMPLATE)
+    alice, admin = (connect(cluster.kubeconfig(user)) for user in (ALICE, ADMIN))
+    answers: Counter[str] = Counter()
+    guard = threading.Lock()
+
+    def create(path, body, api=alice):
+        """Create an object, and try again as long as the answer says that this helps."""
+        for _ in range(1000):
+            try:
+                return api.post(path, body, timeout=30)
+            except ApiError as error:
+                refused = error
+            if refused.status == 409 and api is admin:
+                return None
+            assert (refused.status, refused.retry_after) == (429, 1), refused
+            with guard:
+                answers["being provisioned" if "being provisioned" in str(refused) else "?"] += 1
+            time.sleep(0.02)
+        raise AssertionError(f"{path}: still {refused}")
+
+    def namespace_and_pod(number):
+        name = f"{tenant}-gap-{number}"
+        try:
+            alice.post("/api/v1/namespaces", made("v1", "Namespace", name), timeout=30)
+        except ApiError as error:
+            # The webhook reads its policies each second: the tenant may be too new for it.
+            if error.status != 403 or number > AT_ONCE:
+                raise
+            time.sleep(2)
+            alice.post("/api/v1/namespaces", made("v1", "Namespace", name), timeout=30)
+        account = made("v1", "ServiceAccount", "default")  # as the controller-manager makes it
+        create(f"/api/v1/namespaces/{name}/serviceaccounts", account, api=admin)
+        return name, create(f"/api/v1/namespaces/{name}/pods", pod())
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        pods = dict(pool.map(namespace_and_pod, range(NAMESPACES)))
+
+    assert answers["?"] == 0
+    assert answers["being provisioned"] > NAMESPACES / 10
+    stored = {
+        (kind, item["metadata"]["namespace"], item["metadata"]["name"]): item["metadata"]
+        for kind, path in LISTS.items()
+        for item in admin.get(path, timeout=60)["items"]
+    }
+    namespaces = {
+        item["metadata"]["name"]: item["metadata"]
+        for item in admin.get("/api/v1/namespaces", timeout=60)["items"]
+    }
+    assert len(pods) == NAMESPACES
+    for name, started in pods.items():
+        assert PROVISIONED in namespaces[name]["annotations"], name
+        born = int(started["metadata"]["resourceVersion"])
+        for item in TEMPLATE:
+            held = stored[item["kind"], name, item["metadata"]["name"]]
+            assert int(held["resourceVersion"]) < born, f"{name}: {item['kind']} after the pod"
