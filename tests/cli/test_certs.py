@@ -3,7 +3,6 @@
 import json
 import os
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,10 @@ from webhook.cli.terms import parse_duration, spell
 
 
 @pytest.fixture(autouse=True)
-def _plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in os.environ:
+def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
         if name.startswith("TENANTGATE_") or name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
             monkeypatch.delenv(name)
-    return
 
 
 def certs(*arguments: str, exit_code: int = 0) -> Result:

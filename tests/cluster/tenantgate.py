@@ -61,6 +61,7 @@ class Tenantgate:
                 f"--ops-listen=127.0.0.1:{ops}",
                 f"--kubeconfig={cluster.kubeconfig(IDENTITY)}",
                 f"--cert-dir={folder / 'certs'}",
+                "--events",
                 *options,
             ],
             folder / "tenantgate.log",

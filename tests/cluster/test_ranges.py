@@ -184,7 +184,10 @@ def test_deleted_namespaces_make_room_and_others_do_not(api):
 
 
 def test_a_full_range_until_somebody_goes(api):
-    short = SccSettings(uid_allocator_range=Blocks.parse("5000-5039/10"))
+    # Of five blocks the first has the label of a namespace of another range, and is passed over.
+    short = SccSettings(
+        uid_allocator_range=Blocks.parse("4990-5039/10"), mcs_labels_per_project=100_000
+    )
     ranges = Ranges(api, OWN)
     for name, found in annotations(api).items():
         if UID_RANGE not in found:
@@ -193,7 +196,7 @@ def test_a_full_range_until_somebody_goes(api):
         assert allot(api, ranges, create(api, f"full-{number}"), short).min == 5000 + 10 * number
 
     create(api, "full-4")
-    with pytest.raises(UIDRangeFullError, match="uid range exceeded: all 4 blocks of 5000-5039/10"):
+    with pytest.raises(UIDRangeFullError, match="uid range exceeded: all 5 blocks of 4990-5039/10"):
         allot(api, ranges, "full-4", short)
     delete(api, "full-2")
 

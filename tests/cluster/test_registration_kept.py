@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner, Result
 
 from tests.cluster.cluster import ADMIN, ALICE, Cluster, admitted
 from tests.cluster.envtest import ControlPlane
 from tests.cluster.installation import Installation
 from tests.cluster.objects import pod
 from tests.cluster.process import eventually
-from tests.cluster.running import document
+from tests.cluster.running import SCCS, document
 from tests.cluster.tenantgate import NAMESPACE
+from webhook.cli import cli
 
 VALIDATING = "validatingwebhookconfigurations"
 TENANT = document("Tenant", "acme", {"owners": [{"kind": "Group", "name": "acme-leads"}]})
@@ -249,3 +251,39 @@ def test_while_nobody_answers_a_loosened_entry_stays_loose(kept: Installation, c
     kept.up()
     name = stored["webhooks"][0]["name"]
     eventually(lambda: entry(cluster, name)["failurePolicy"] == "Fail", timeout=20)
+
+
+class TestDoctor:
+    """What `tenantgate doctor` says of a real cluster."""
+
+    def examined(self, kept: Installation) -> Result:
+        kubeconfig = kept.cluster.kubeconfig(ADMIN)
+        policies = [word for path in (kept.policies, SCCS) for word in ("-p", str(path))]
+        return CliRunner().invoke(cli, ["doctor", f"--kubeconfig={kubeconfig}", "-v", *policies])
+
+    def test_what_the_controller_registers_is_well(self, kept: Installation):
+        result = self.examined(kept)
+
+        assert result.exit_code == 0, result.output
+        assert f"caBundle verifies what Secret {NAMESPACE}/tenantgate-tls holds" in result.stdout
+        assert "none of the" in result.stdout
+        assert (
+            "WARN    availability: Service tenantgate-system/tenantgate: one endpoint"
+            in result.stdout
+        )
+
+    def test_what_was_made_loose_is_found(self, kept: Installation, cluster: Cluster):
+        assert kept.controller
+        kept.controller.stop()
+        try:
+            patch(
+                cluster, [{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Ignore"}]
+            )
+            kept.ready(False)
+            result = self.examined(kept)
+        finally:
+            kept.controller.start()
+
+        assert result.exit_code == 1
+        assert "failurePolicy is Ignore: while nobody answers, all pass unjudged" in result.stdout
+        assert "no endpoint is ready: what is judged is refused at this moment" in result.stdout

@@ -3,11 +3,12 @@
 import copy
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from webhook.cluster.client import ApiError
 
 Object = dict[str, Any]
+T = TypeVar("T")
 
 NAMESPACES = "/api/v1/namespaces"
 
@@ -118,7 +119,7 @@ class MemoryApi:
             if body["metadata"].get(key, metadata[key]) != metadata[key]:
                 raise ApiError(f"another {key}", 409)
 
-    def _answer(self, verb: str, path: str, work: Callable[[], Any]) -> Any:
+    def _answer(self, verb: str, path: str, work: Callable[[], T]) -> T:
         self.before(verb, path)
         self.requests.append((verb, path))
         answer = work()

@@ -266,7 +266,7 @@ def test_what_was_claimed_in_a_lost_ledger_can_no_longer_be_written(api, ranges,
 
 def test_a_stale_repair_gives_up_no_claim(api, ranges):
     """It began when the namespace had a range, which has been taken off since."""
-    api.namespace("a", {UID_RANGE: "10/2"})
+    api.namespace("a", {UID_RANGE: "30/5"})
     taking_turns(api)
     stale = Running(lambda: keep(controller(api).repair(SHORT)))
     stale.step()

@@ -9,6 +9,7 @@ from gunicorn.config import Config
 from gunicorn.workers import gasgi
 
 from webhook.server import protocol
+from webhook.server.asgi import ANSWERED
 from webhook.server.protocol import (
     BACKLOG,
     FIRST_SECONDS,
@@ -220,6 +221,9 @@ class TestCrowd:
         made.data_received(b"}")
         assert worker.asked == 1
 
+        request, address = made._current_request, ("127.0.0.1", 1)
+        made._build_http_scope(request, address, address)[ANSWERED]()
+        assert worker.asked == 0
         made._arm_keepalive_timer()
         assert worker.asked == 0
 

@@ -20,7 +20,7 @@ from webhook.certs.registered import (
 )
 from webhook.certs.rotate import Conflict
 from webhook.certs.signing import certificate_pem
-from webhook.cluster.client import Api, ApiError, path_of
+from webhook.cluster.client import Api, ApiError, ClusterError, path_of
 from webhook.core.model.objects import JsonObject
 
 TLS_SECRET, CA_SECRET = "tenantgate-tls", "tenantgate-ca"
@@ -161,11 +161,20 @@ class SecretSnapshot:
         self._write(self._store.tls, self.tls, {**kept, **pieces}, "kubernetes.io/tls")
 
     def register(self, bundle: bytes) -> None:
-        """Write the `caBundle` of each webhook where it differs, and nothing else."""
+        """Write the `caBundle` of each webhook where it differs, and nothing else.
+
+        One that cannot be written keeps none of the others from it.
+        """
+        problems: list[ClusterError | Conflict] = []
         for each in self._found:
             if (changed := each.with_bundle(bundle)) is not None:
-                with _conflicts(_CONFLICT, _NOT_FOUND):
-                    self._store.api.put(each.path, changed, timeout=_TIMEOUT)
+                try:
+                    with _conflicts(_CONFLICT, _NOT_FOUND):
+                        self._store.api.put(each.path, changed, timeout=_TIMEOUT)
+                except (ClusterError, Conflict) as error:
+                    problems.append(error)
+        if problems:
+            raise problems[0]
 
     def _write(self, name: str, found: JsonObject, data: Mapping[str, bytes], kind: str) -> None:
         encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}

@@ -239,6 +239,7 @@ def _serve_ops(listener: socket.socket, app: "Flask") -> None:
 
     listener.listen()
     host, port = listener.getsockname()[:2]
-    number = listener.detach()
+    number = listener.fileno()
     server = make_server(host, port, app, threaded=True, request_handler=Quiet, fd=number)
+    listener.close()  # the server has a copy
     threading.Thread(target=server.serve_forever, name="ops", daemon=True).start()

@@ -78,10 +78,12 @@ class Homes:
             self._changed(name)
 
     def put(self, record: JsonObject) -> None:
-        """Take a namespace that is new or has changed."""
+        """Take a namespace that is new or has changed; what we wrote ourselves is no news."""
         with self._writing:
+            known = self._known.get(_name(record))
             self._put(record)
-        self._changed(_name(record))
+        if known is None or _version(known) < _version(record):
+            self._changed(_name(record))
 
     def delete(self, namespace: str, name: str, version: int) -> None:
         """Forget a namespace that was deleted."""

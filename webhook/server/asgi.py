@@ -37,6 +37,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MOST_BYTES = 16 * MAX_BODY
 """Of bodies that are still on their way, held at once by a worker."""
 
+ANSWERED = "tenantgate.answered"
+"""The key of a scope under which stands what to call once there is an answer."""
+
 FILL_SECONDS = 10.0
 """For which a worker that starts waits for its caches before it accepts; then it says so instead."""
 
@@ -172,6 +175,8 @@ class App:
             status, answer = handler.shed()
         finally:
             service.inflight -= 1
+            if answered := scope.get(ANSWERED):
+                answered()
         await _send(send, status, answer, close=service.draining)
         if status == 413 or shed:
             await _linger(receive)

@@ -12,6 +12,8 @@ from typing import Any
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
+from webhook.server.asgi import ANSWERED
+
 from webhook.certs.clients import Clients
 
 BACKLOG = 1024
@@ -83,6 +85,11 @@ class BoundedProtocol(ASGIProtocol):  # type: ignore[misc]
         if not self._asked:
             self._asked = True
             self.worker.asked += 1
+
+    def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> dict[str, Any]:
+        scope: dict[str, Any] = super()._build_http_scope(request, sockname, peername)
+        scope[ANSWERED] = self._done
+        return scope
 
     def _done(self) -> None:
         if self._asked:

@@ -432,7 +432,6 @@ class TestNeighbours:
 
     def test_what_nobody_judges_afterwards_is_a_way_past(self) -> None:
         scene = other("x.example.com", "Mutating", "zoo", namespaceSelector=REPAIRED)
-        loose = edited(WORKLOADS, lambda entry: entry.update(failurePolicy="Ignore"))
         loose = edited(WORKLOADS, lambda entry: "remove")
         scene = replace(scene, configurations=(*loose.configurations, scene.configurations[-1]))
         made = copy.deepcopy(scene.configurations)

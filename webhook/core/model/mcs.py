@@ -62,8 +62,7 @@ class Labels:
         found: list[int] = []
         below = CATEGORIES
         for left in range(self.length, 0, -1):
-            # The largest category for which so many labels, or fewer, come before it.
-            below = bisect_right(range(below), offset, key=lambda n, k=left: comb(n, k)) - 1
+            below = _largest(below, left, offset)
             offset -= comb(below, left)
             found.append(below)
         return tuple(found)
@@ -110,6 +109,11 @@ class LabelsInUse:
                 for part in combinations(wanted, size)
             )
         )
+
+
+def _largest(below: int, size: int, offset: int) -> int:
+    """Return the largest category of whose lower ones no more than `offset` sets can be made."""
+    return bisect_right(range(below), offset, key=lambda category: comb(category, size)) - 1
 
 
 def _categories(label: str) -> frozenset[int]:
