@@ -32,6 +32,18 @@ from webhook.cluster.client import Api, ClusterError, connect
 NAMESPACE = "soak-app"
 OWN = "tenantgate-system"
 TENANT = "tess"
+TERMS = ("--cert-settle=10s", "--cert-overlap=20s")
+"""An authority is exchanged between two rotations: the mount is a matter of a second here."""
+
+_LIVES = (
+    "--ip=127.0.0.1",
+    "--leaf-lifetime=3m",
+    "--ca-lifetime=1h",
+    "--cert-settle=5s",
+    "--cert-overlap=20s",
+)
+"""Of certificates: as short as an outage of the API server allows."""
+
 _SHIPPED = Path(__file__).parents[1] / "policies"
 
 
@@ -93,6 +105,7 @@ class World:
                 f"--ops-listen=127.0.0.1:{own_ops}",
                 f"--url={url}",
                 "--ip=127.0.0.1",
+                *TERMS,
             ),
             folder / "controller.log",
         )
@@ -266,7 +279,7 @@ def rotate(world: World, faults: Faults) -> None:
     authority = ["--ca"] if faults.counts["rotations"] % 3 == 2 else []
     admin = f"--kubeconfig={world.cluster.kubeconfig(ADMIN)}"
     done = subprocess.run(  # noqa: S603 - the command under test
-        _tenantgate("certs", "rotate", *authority, f"--namespace={OWN}", admin),
+        _tenantgate("certs", "rotate", *authority, *TERMS, f"--namespace={OWN}", admin),
         capture_output=True,
         text=True,
         timeout=60,

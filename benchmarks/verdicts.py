@@ -21,6 +21,9 @@ Verdict = Literal["admit", "refuse", "by registry"]
 SLACK_SECONDS = 4.0
 """After an edit either verdict is right for so long: 2 s to take it up, the rest for this machine."""
 
+_BREATH = 0.1
+"""Seconds between a failure and the next attempt."""
+
 _LATENCIES = 200_000
 
 
@@ -144,7 +147,7 @@ class Tally:
 
 _NOT_OURS = re.compile(
     r"failed calling webhook|connection refused|connection reset|EOF|timed out|timeout|"
-    r"not evaluated|RBAC|clusterrole|starting up|being terminated|shutting down|"
+    r"not evaluated|cannot create resource|starting up|being terminated|shutting down|"
     r"service unavailable|Too Many Requests|Remote end closed|broken pipe",
     re.IGNORECASE,
 )
@@ -243,6 +246,7 @@ class Load:
         faults = sorted(self._windows.over(start, end))
         if faults and (status in (0, 429, 500, 502, 503, 504) or _NOT_OURS.search(text)):
             self._tally.failed(f"failed during: {', '.join(faults)}")
+            time.sleep(_BREATH)
         else:
             self._tally.bad("unexplained", f"{name}: {status} {text}")
 

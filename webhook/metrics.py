@@ -109,6 +109,7 @@ TABLE = (
         ("status",),
         "Requests that were no review, by the HTTP status that said so.",
     ),
+    Metric("tenantgate_ready", "gauge", (), "1 while /readyz of the webhook says so."),
     Metric("tenantgate_inflight_requests", "gauge", (), "Requests under way."),
     Metric(
         "tenantgate_policy_load_success",

@@ -68,6 +68,7 @@ class Settings:
     log_allowed: float = 1.0
     in_cluster: bool = False
     events: bool = False
+    tracing: bool = False
     graceful_timeout: int = 30
 
     @property
@@ -79,6 +80,12 @@ class Settings:
 def in_cluster() -> bool:
     """Return whether this process runs in a pod, as every Kubernetes client tells it."""
     return bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
+
+
+def tracing_is_configured() -> bool:
+    """Return whether OpenTelemetry's own variables say where spans go."""
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return any(os.environ.get(name) for name in names)
 
 
 def parse_rate(text: str) -> float:

@@ -12,7 +12,7 @@ from tests.certs.stored import NAMES, TERMS
 from webhook.certs.authorities import Serving, read_bundle
 from webhook.certs.issue import issue
 from webhook.certs.rotate import ManagedElsewhereError, Outcome, rotate
-from webhook.certs.secret import SecretStore, ca_bundle, secret_path
+from webhook.certs.secret import SecretStore, ca_bundle, secret_path, served
 from webhook.cluster.client import Api, ApiError
 from webhook.core.rotation import Step, Wish
 
@@ -138,7 +138,7 @@ def test_two_secrets_are_made_and_everybody_registered_trusts_them(cluster: Clus
         assert secret["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "tenantgate"
     bundle = cluster.data(TLS)["ca.crt"]
     assert {*cluster.bundles(MUTATING), *cluster.bundles(VALIDATING)} == {bundle}
-    assert ca_bundle(cluster.api, OWN) == bundle.decode()
+    assert ca_bundle(served(cluster.api, OWN)) == bundle.decode()
 
 
 def test_nothing_is_written_twice(cluster: Cluster):
@@ -330,6 +330,6 @@ class TestElsewhere:
 
 
 def test_there_is_no_bundle_while_there_is_no_secret(cluster: Cluster):
-    assert ca_bundle(cluster.api, OWN) is None
+    assert ca_bundle(served(cluster.api, OWN)) is None
     given(cluster, {"tls.crt": b"", "tls.key": b"", "ca.crt": b"rubbish"})
-    assert ca_bundle(cluster.api, OWN) is None
+    assert ca_bundle(served(cluster.api, OWN)) is None

@@ -17,16 +17,18 @@ from tests.cluster.envtest import ASSETS, ControlPlane
 from tests.cluster.objects import pod
 from tests.cluster.process import Process, eventually, free_port
 from tests.manifests.rendering import (
+    COMPONENTS,
     MANIFESTS,
     NAMESPACE,
+    OVERLAYS,
     by_name,
     kustomize,
     pod_template,
     tool,
+    with_component,
 )
 
-OVERLAYS = sorted(path for path in (MANIFESTS / "overlays").iterdir() if path.is_dir())
-COMPONENTS = sorted(path for path in (MANIFESTS / "components").iterdir() if path.is_dir())
+ENFORCE = MANIFESTS / "overlays" / "enforce"
 IDENTITIES = tuple(
     service_account(NAMESPACE, name) for name in ("tenantgate", "tenantgate-controller")
 )
@@ -111,6 +113,13 @@ def test_an_overlay_is_taken_as_it_is_written(cluster: Cluster, overlay: Path) -
     assert changes.returncode == 0, changes.stdout
 
 
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda path: path.name)
+def test_a_component_is_taken_as_it_is_written(
+    cluster: Cluster, component: Path, tmp_path: Path
+) -> None:
+    apply(cluster, "-k", with_component(ENFORCE, component, tmp_path))
+
+
 @pytest.fixture(scope="module")
 def makers(cluster: Cluster) -> Iterator[None]:
     """The controllers that make pods of a Deployment, which no part of envtest is."""
@@ -136,7 +145,7 @@ def makers(cluster: Cluster) -> Iterator[None]:
 @pytest.mark.usefixtures("makers")
 def test_the_pods_are_made(cluster: Cluster) -> None:
     """Past Pod Security admission, the priority class and the quota that speaks of it."""
-    apply(cluster, "-k", MANIFESTS / "overlays" / "enforce")
+    apply(cluster, "-k", ENFORCE)
 
     wanted = 2 * ["tenantgate-controller"] + 3 * ["tenantgate"]
     eventually(lambda: len(cluster.listed("pods", NAMESPACE)) == len(wanted), timeout=60)
@@ -168,7 +177,7 @@ class Deployed:
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self._cluster, self._folder = cluster, folder
-        self._objects = kustomize(MANIFESTS / "overlays" / "enforce")
+        self._objects = kustomize(ENFORCE)
         self._url = f"https://127.0.0.1:{free_port()}"
         policies = by_name(self._objects)["ConfigMap/tenantgate-policies"]["data"]
         (folder / "policies").mkdir()
@@ -226,7 +235,7 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def installation(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    apply(cluster, "-k", MANIFESTS / "overlays" / "enforce")
+    apply(cluster, "-k", ENFORCE)
     made = Deployed(cluster, tmp_path_factory.mktemp("installation"))
     try:
         made.start()

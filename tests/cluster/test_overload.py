@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import ssl
 import threading
@@ -22,6 +23,7 @@ from tests.cluster.cluster import ADMIN, ALICE, Cluster, admitted
 from tests.cluster.objects import pod
 from tests.cluster.process import eventually
 from tests.cluster.tenantgate import Tenantgate
+from tests.monitoring.queries import OF_THE_API_SERVER
 from tests.server.parts import body, review
 
 
@@ -111,7 +113,7 @@ class Busy:
         self._thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self._thread.start()
 
-    def registration(self, namespace: str) -> dict[str, Any]:
+    def registration(self, namespace: str, policy: str = "Fail") -> dict[str, Any]:
         """Return what has the API server ask about pods of a namespace."""
         return {
             "apiVersion": "admissionregistration.k8s.io/v1",
@@ -122,7 +124,7 @@ class Busy:
                     "name": "busy.tests.tenantgate.io",
                     "admissionReviewVersions": ["v1"],
                     "sideEffects": "None",
-                    "failurePolicy": "Fail",
+                    "failurePolicy": policy,
                     "timeoutSeconds": 3,
                     "clientConfig": {
                         "url": f"https://127.0.0.1:{self.server.server_port}/validate",
@@ -195,3 +197,18 @@ def test_one_that_stays_busy_fails_the_request_when_its_time_is_up(
     assert "Retry-After" not in error.headers
     assert "context deadline exceeded" in json.loads(error.body)["message"]
     assert busy.asked == 3
+
+
+def test_the_metrics_that_alerts_ask_for_are_the_api_servers(
+    cluster: Cluster, shop: str, busy: Busy
+) -> None:
+    busy.refusals = 1000
+    assert cluster.create_as(ALICE, pod("late"), shop).returncode != 0
+    cluster.apply(busy.registration(shop, "Ignore"))
+    cluster.create_until_admitted(ALICE, pod("late"), shop, timeout=30)
+    text = cluster.kubectl("get", "--raw", "/metrics", user=ADMIN).stdout
+
+    for name, labels in OF_THE_API_SERVER.items():
+        found = re.search(rf'^{name}{{(.*name="busy.*)}} ', text, re.M)
+        assert found, name
+        assert set(re.findall(r'(\w+)="', found[1])) == labels

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,7 +30,7 @@ class FakeApi:
     """Lists, watches, single objects and access reviews, over plain HTTP on loopback.
 
     `faults` maps a path to the status and message it is refused with, or `WATCH path` for its
-    watches alone; `single` and `raw` hold what other paths answer. While `gate` is cleared no request is answered. `review` answers access reviews.
+    watches alone; `ahead` is by how many seconds its clock is wrong; `single` and `raw` hold what other paths answer. While `gate` is cleared no request is answered. `review` answers access reviews.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,7 @@ class FakeApi:
         self.single: dict[str, Object] = {}
         self.raw: dict[str, bytes] = {}
         self.faults: dict[str, tuple[int, str]] = {}
+        self.ahead = 0.0
         self.gate = threading.Event()
         self.gate.set()
         self.review: Callable[[Object], Object] = lambda spec: {"allowed": False}
@@ -178,6 +180,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         return
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(time.time() + self.api.ahead)
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -139,3 +140,14 @@ def test_the_token_is_sent(server, api):
 
     assert server.headers[-1]["authorization"] == "Bearer secret"
     assert server.headers[-1]["User-Agent"].startswith("tenantgate/")
+
+
+@pytest.mark.parametrize("days", [0, -400, 7000])
+def test_the_time_is_the_servers(server, api, days):
+    """Our own clock counts only until the server has answered once."""
+    assert abs(api.now() - datetime.now(UTC)) < timedelta(minutes=1)
+    server.single["/version"] = {"gitVersion": "v1.36.0"}
+    server.ahead = days * 86400.0
+    api.check()
+
+    assert abs(api.now() - datetime.now(UTC) - timedelta(days=days)) < timedelta(minutes=1)

@@ -11,12 +11,13 @@ from typing import Any, cast
 
 import pytest
 
+from webhook.certs.registered import registrations_path
 from webhook.certs.secret import secret_path
 from webhook.certs.signing import Signer, certificate_pem, new_authority, new_leaf
 from webhook.cluster.client import Api, ApiError
 from webhook.cluster.events import Events
 from webhook.controllers.loop import Context
-from webhook.controllers.registration import KINDS, Keeping, Registration, registrations_path
+from webhook.controllers.registration import KINDS, Keeping, Registration
 from webhook.core.registration import Service
 from webhook.log import Lines
 from webhook.metrics import Metrics

@@ -15,6 +15,9 @@ Object = Mapping[str, Any]
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "manifests"
 POLICIES = ROOT / "policies"
+BASE = MANIFESTS / "base"
+OVERLAYS = sorted(path for path in (MANIFESTS / "overlays").iterdir() if path.is_dir())
+COMPONENTS = sorted(path for path in (MANIFESTS / "components").iterdir() if path.is_dir())
 NAMESPACE = "tenantgate-system"
 KUBERNETES = "1.36.0"
 """The version that Helm is told to render for."""
@@ -54,6 +57,19 @@ def by_name(objects: Iterable[Object]) -> dict[str, Object]:
         assert key not in found, f"{key} is there twice"
         found[key] = each
     return found
+
+
+def with_component(base: Path, component: Path, folder: Path) -> Path:
+    """Write the kustomization of an operator who adds a component; return its folder."""
+    up = Path("../" * (len(folder.resolve().parts) - 1))
+    content = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [str(up / base.relative_to("/"))],
+        "components": [str(up / component.relative_to("/"))],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    return folder
 
 
 def pod_template(objects: Iterable[Object], name: str) -> Any:

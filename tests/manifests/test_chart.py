@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.manifests.rendering import (
+    BASE,
     MANIFESTS,
     NAMESPACE,
     POLICIES,
@@ -19,6 +20,7 @@ from tests.manifests.rendering import (
     helm_template,
     kustomize,
     pod_template,
+    with_component,
 )
 from webhook import __version__
 from webhook.core.policyset import parse_policies
@@ -56,7 +58,7 @@ def values(tmp_path: Path, given: Mapping[str, Any]) -> str:
 
 
 def test_it_renders_the_base() -> None:
-    assert alike(chart("--set=namespace.create=true")) == alike(kustomize(MANIFESTS / "base"))
+    assert alike(chart("--set=namespace.create=true")) == alike(kustomize(BASE))
 
 
 def test_the_namespace_is_left_to_helm_unless_asked_for() -> None:
@@ -85,6 +87,24 @@ def test_certificates_by_anybody_else_are_left_to_him() -> None:
 
     assert container(objects, "tenantgate-controller")["args"][-1] == "--cert-source=external"
     assert by_name(objects).keys() == by_name(chart()).keys()
+
+
+@pytest.mark.parametrize(
+    ("value", "component"),
+    [
+        ("serviceMonitor", "service-monitor"),
+        ("alerts", "alerts"),
+        ("dashboard", "dashboard"),
+    ],
+)
+def test_an_extra_is_the_component(value: str, component: str, tmp_path: Path) -> None:
+    folder = with_component(BASE, MANIFESTS / "components" / component, tmp_path)
+    made = chart("--set=namespace.create=true", f"--set={value}.enabled=true")
+
+    assert alike(made) == alike(kustomize(folder))
+    labelled = alike(chart(f"--set={value}.enabled=true,{value}.labels.team=sre"))
+    extra = labelled.keys() - alike(chart()).keys()
+    assert [labelled[key]["metadata"]["labels"]["team"] for key in extra] == ["sre"]
 
 
 def test_there_are_no_hooks() -> None:
@@ -148,8 +168,7 @@ def test_what_is_left_empty_is_the_programs_own_choice() -> None:
     objects = chart()
 
     assert (
-        container(objects, "tenantgate")["args"]
-        == container(kustomize(MANIFESTS / "base"), "tenantgate")["args"]
+        container(objects, "tenantgate")["args"] == container(kustomize(BASE), "tenantgate")["args"]
     )
     given = {key: VALUES["webhook"][key] for key in ("workers", "access", "logAllowed")}
     assert not any(given.values())

@@ -9,14 +9,18 @@ import pytest
 import yaml
 
 from tests.manifests.rendering import (
+    BASE,
+    COMPONENTS,
     MANIFESTS,
     NAMESPACE,
+    OVERLAYS,
     POLICIES,
     ROOT,
     Object,
     by_name,
     kustomize,
     pod_template,
+    with_component,
 )
 from webhook import __version__
 from webhook.certs.secret import TLS_SECRET
@@ -25,9 +29,6 @@ from webhook.core.registration import LABELS
 from webhook.server.gunicorn import LAME_SECONDS
 from webhook.settings import LISTEN, OPS_LISTEN_IN_CLUSTER, Settings
 
-BASE = MANIFESTS / "base"
-OVERLAYS = sorted(path for path in (MANIFESTS / "overlays").iterdir() if path.is_dir())
-COMPONENTS = sorted(path for path in (MANIFESTS / "components").iterdir() if path.is_dir())
 WEBHOOK, CONTROLLER = "tenantgate", "tenantgate-controller"
 NUMBER_OF_LABELS = 6
 
@@ -262,18 +263,7 @@ def test_a_component_adds_to_the_base_and_changes_nothing(
     component: Path, base: list[Object], tmp_path: Path
 ) -> None:
     """As an operator writes it: a kustomization with the base and the component."""
-    relative = Path("../" * (len(tmp_path.parts) - 1))
-    (tmp_path / "kustomization.yaml").write_text(
-        yaml.safe_dump(
-            {
-                "apiVersion": "kustomize.config.k8s.io/v1beta1",
-                "kind": "Kustomization",
-                "resources": [str(relative / BASE.relative_to("/"))],
-                "components": [str(relative / component.relative_to("/"))],
-            }
-        )
-    )
-    together = by_name(kustomize(tmp_path))
+    together = by_name(kustomize(with_component(BASE, component, tmp_path)))
     plain = by_name(base)
 
     assert together.keys() > plain.keys()

@@ -8,15 +8,11 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from tests.manifests.rendering import MANIFESTS, NAMESPACE, Object, chart, kustomize
+from tests.manifests.rendering import BASE, NAMESPACE, OVERLAYS, Object, chart, kustomize
 from webhook.cli import cli
 from webhook.core.pss.evaluate import evaluate
 
 ELSEWHERE = "elsewhere"
-FOLDERS = [
-    MANIFESTS / "base",
-    *sorted(path for path in (MANIFESTS / "overlays").iterdir() if path.is_dir()),
-]
 
 
 def checked(path: Path, *options: str) -> Any:
@@ -30,7 +26,7 @@ def written(objects: list[Object], path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+@pytest.mark.parametrize("folder", [BASE, *OVERLAYS], ids=lambda path: path.name)
 def test_check_refuses_nothing(folder: Path, tmp_path: Path) -> None:
     report = checked(written(kustomize(folder), tmp_path / "all.yaml"))
 
@@ -46,7 +42,7 @@ def elsewhere(objects: list[Object], path: Path) -> Path:
 
 @pytest.mark.parametrize("made_by", ["kustomize", "helm"])
 def test_restricted_v2_admits_them(made_by: str, tmp_path: Path) -> None:
-    objects = kustomize(MANIFESTS / "base") if made_by == "kustomize" else chart()
+    objects = kustomize(BASE) if made_by == "kustomize" else chart()
     report = checked(elsewhere(objects, tmp_path / "all.yaml"))
 
     assert {
@@ -58,7 +54,7 @@ def test_restricted_v2_admits_them(made_by: str, tmp_path: Path) -> None:
 
 def test_they_meet_the_pod_security_standard_as_they_are() -> None:
     """Before anything is filled in, too: in its own namespace nobody fills anything in."""
-    deployments = [each for each in kustomize(MANIFESTS / "base") if each["kind"] == "Deployment"]
+    deployments = [each for each in kustomize(BASE) if each["kind"] == "Deployment"]
 
     assert len(deployments) == 2
     for each in deployments:

@@ -133,11 +133,11 @@ def test_a_review_is_answered():
 
 def test_a_worker_is_looked_after_until_its_end():
     async def work(client: Client, served: Served) -> None:
-        while "refresh" not in served.calls:
+        while "tick" not in served.calls:
             await asyncio.sleep(0.05)
 
     calls = during(work).calls
-    assert calls[:3] == ["start", "tick", "refresh"]
+    assert calls[:3] == ["start", "refresh", "tick"]
     assert calls[-1] == "stop"
 
 

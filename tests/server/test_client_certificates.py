@@ -108,6 +108,8 @@ def test_those_who_are_turned_away_harm_nobody(webhook: Webhook):
 
     assert ask(webhook, identity(webhook.folder, OURS, "kube-apiserver"))[0] == 200
     assert webhook.workers() == worker
+    told = webhook.log()
+    assert 1 <= told.count("a client was turned away in the TLS handshake") <= 5
     errors = [record for record in webhook.records("server") if record["level"] == "error"]
     assert errors == []
 

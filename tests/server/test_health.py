@@ -112,7 +112,9 @@ def test_the_gauges_are_of_the_worker_to_worry_about():
         ca_expiry=0,
         cache_ages={"namespaces": 9.0, "roles": 1.0},
     )
-    found = {(name, *labels.values()): value for name, labels, value in readings([good(), worse])}
+    found = {
+        (name, *labels.values()): value for name, labels, value in readings([good(), worse], 2)
+    }
 
     assert found["tenantgate_inflight_requests",] == 2
     assert found["tenantgate_policy_load_success",] == 0
@@ -123,4 +125,4 @@ def test_the_gauges_are_of_the_worker_to_worry_about():
     assert found["tenantgate_cache_age_seconds", "namespaces"] == 9
     assert found["tenantgate_cache_age_seconds", "roles"] == 1
     assert {key[0] for key in found} <= {metric.name for metric in TABLE}
-    assert list(readings([])) == []
+    assert list(readings([], 1)) == [("tenantgate_ready", {}, 0)]

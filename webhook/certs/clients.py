@@ -3,7 +3,9 @@
 An API server shows one only if its AdmissionConfiguration names a kubeconfig file for the webhook.
 """
 
+import logging
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 
 from webhook.certs.files import CertificateError, read_certificates
 from webhook.certs.signing import certificate_pem
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,50 @@ def demand(context: ssl.SSLContext, authorities: str) -> None:
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     context.load_verify_locations(cadata=authorities)
+    context.sslobject_class = _Connection
+    context.sslsocket_class = _Socket
+
+
+class _Doorkeeper:
+    """Says who is turned away, now and then: nobody else would, and clients see a mere reset."""
+
+    def __init__(self) -> None:
+        self._silent_until = 0.0
+
+    def tell(self, error: ssl.SSLError) -> None:
+        """Log a refusal, unless one was logged a moment ago."""
+        if error.reason not in _REFUSED or time.monotonic() < self._silent_until:
+            return
+        self._silent_until = time.monotonic() + _SILENCE
+        why = getattr(error, "verify_message", "") or "it showed no certificate"
+        _log.warning("a client was turned away in the TLS handshake: %s", why)
+
+
+_REFUSED = frozenset({"CERTIFICATE_VERIFY_FAILED", "PEER_DID_NOT_RETURN_A_CERTIFICATE"})
+_SILENCE = 10.0
+_doorkeeper = _Doorkeeper()
+
+
+class _Connection(ssl.SSLObject):
+    """A connection of an event loop."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except ssl.SSLError as error:
+            _doorkeeper.tell(error)
+            raise
+
+
+class _Socket(ssl.SSLSocket):
+    """A connection of a thread."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except ssl.SSLError as error:
+            _doorkeeper.tell(error)
+            raise
 
 
 def names_shown(certificate: Mapping[str, Any]) -> frozenset[str]:

@@ -36,15 +36,12 @@ _TIMEOUT = 10.0
 _NOT_FOUND, _CONFLICT = 404, 409
 
 
-def ca_bundle(api: Api, namespace: str, name: str = TLS_SECRET) -> str | None:
+def ca_bundle(pieces: Mapping[str, bytes]) -> str | None:
     """Return the certificates (PEM) by which the API server is to trust the webhook.
 
     They are those beside the serving certificate, whoever issued it; None while there are none.
-
-    Raises:
-        ClusterError: the Secret cannot be read.
     """
-    bundle = served(api, namespace, name).get(CA, b"")
+    bundle = pieces.get(CA, b"")
     return b"".join(map(certificate_pem, read_bundle(bundle))).decode() or None
 
 

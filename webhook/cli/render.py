@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from webhook.cli.printed import printed
+from webhook.cli.render_monitoring import alerts, dashboard
 from webhook.cli.render_namespace import namespace
 from webhook.cli.target import SERVICE, URL, parse_target
 from webhook.core.model.objects import JsonObject
@@ -25,6 +26,8 @@ def render() -> None:
     """Print Kubernetes objects that follow from the policies."""
 
 
+render.add_command(alerts)
+render.add_command(dashboard)
 render.add_command(namespace)
 
 

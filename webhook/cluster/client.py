@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _JSON = "application/json"
 _MERGE = "application/merge-patch+json"
 _APPLY = "application/apply-patch+yaml"
-_CONNECTIONS = 32
+_CONNECTIONS = 100
 _LONGEST_ANSWER = 4096
 
 

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from webhook.certs.authorities import read_bundle
 from webhook.certs.files import CA, CERTIFICATE
-from webhook.certs.secret import TLS_SECRET, served
-from webhook.certs.signing import certificate_pem
+from webhook.certs.secret import TLS_SECRET, ca_bundle, served
 from webhook.certs.trust import objection
 from webhook.cluster.client import Api, path_of
 from webhook.core.registration import Service, Target, Url
@@ -45,14 +43,13 @@ def look(
         ClusterError: the API server does not say.
     """
     pieces = served(api, namespace, secret)
-    bundle = b"".join(map(certificate_pem, read_bundle(pieces.get(CA, b""))))
-    if not bundle:
+    ca = ca_bundle(pieces)
+    if ca is None:
         return Front(None, f'Secret "{namespace}/{secret}" holds no authority to trust ({CA}) yet')
-    ca = bundle.decode()
     if isinstance(target, Url):
         return Front(ca, _handshake(target, ca))
     name = f"{target.name}.{target.namespace}.svc"
-    problem = objection(pieces.get(CERTIFICATE, b""), bundle, name, api.now())
+    problem = objection(pieces.get(CERTIFICATE, b""), ca.encode(), name, api.now())
     if problem:
         return Front(
             ca, f'the certificate in Secret "{namespace}/{secret}" would be refused: {problem}'

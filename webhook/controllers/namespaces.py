@@ -138,8 +138,10 @@ class Namespaces:
         if policies.platform.enforcement != "deny":
             return None  # observe only: what is there stays, and nothing is added
         self._told.pop(key, None)
+        if self._states.get(key) == "unserved":
+            del self._states[key]
         if PROVISIONED not in namespace.annotations:
-            self._states[key] = "pending"
+            self._states.setdefault(key, "pending")
         wait = self._provisioner.provision(home, content, policies.platform)
         self._states[key] = "provisioned"
         return wait

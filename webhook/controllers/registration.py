@@ -4,7 +4,6 @@ What is done when is decided in `core/registration/keeping.py`; `note.py` rememb
 registered. The configurations belong to tenantgate's namespace: where that goes, so do they.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,8 +28,6 @@ from webhook.core.registration import NAME, Target, registration
 from webhook.core.registration.compare import Difference, differences, with_bundle
 from webhook.core.registration.keeping import Mode, Seen, Step, steps
 from webhook.metrics import Reading
-
-LOG = logging.getLogger(__name__)
 
 KINDS = {
     "MutatingWebhookConfiguration": "mutatingwebhookconfigurations",

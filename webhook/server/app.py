@@ -70,7 +70,7 @@ def _add_ops(app: Flask, statuses: Statuses, workers: int, metrics: Metrics | No
     add_ops(
         app,
         lambda: checks(statuses(), workers),
-        lambda: exposition(metrics, lambda: readings(statuses())),
+        lambda: exposition(metrics, lambda: readings(statuses(), workers)),
     )
 
 

@@ -28,6 +28,7 @@ from webhook.server.handle import (
     late,
     too_large,
 )
+from webhook.server.tracing import Trace, Tracing
 from webhook.settings import MAX_BODY
 
 Scope = MutableMapping[str, Any]
@@ -55,6 +56,7 @@ class Service(Protocol):
 
     handler: Handler
     inflight: int
+    tracing: Tracing | None
 
     @property
     def synced(self) -> bool:
@@ -148,8 +150,8 @@ class App:
         while True:
             await asyncio.sleep(1)
             try:
-                service.tick()
                 await asyncio.to_thread(service.refresh)
+                service.tick()  # afterwards, so that it tells of policies just taken up
             except Exception:  # noqa: BLE001 - whatever it is, the next second may be better
                 _log.exception("housekeeping failed; it is tried again")
 
@@ -161,18 +163,20 @@ class App:
         handler = service.handler
         content_type, length = _head(scope["headers"])
         deadline = deadline_of(scope["query_string"])
+        tracing = service.tracing
+        trace = tracing.begin(scope["headers"]) if tracing is not None else None
         shed = self._is_crowded()
         service.inflight += 1
         try:
             check_head(scope["path"], scope["method"], content_type, length)
             if shed:
                 raise _Crowded
-            status, answer = await self._review(handler, scope["path"], receive, deadline)
+            status, answer = await self._review(handler, scope["path"], receive, deadline, trace)
         except NotAReview as error:
-            status, answer = handler.rejected(error)
+            status, answer = handler.rejected(error, trace)
         except _Crowded:
             shed = True
-            status, answer = handler.shed()
+            status, answer = handler.shed(trace)
         finally:
             service.inflight -= 1
             if answered := scope.get(ANSWERED):
@@ -182,7 +186,12 @@ class App:
             await _linger(receive)
 
     async def _review(
-        self, handler: Handler, path: str, receive: Receive, deadline: float
+        self,
+        handler: Handler,
+        path: str,
+        receive: Receive,
+        deadline: float,
+        trace: Trace | None,
     ) -> tuple[int, bytes]:
         end = asyncio.get_running_loop().time() + deadline
         message = await receive()
@@ -197,20 +206,25 @@ class App:
         started = perf_counter()
         request = read_review(path, body)
         try:
-            decision = handler.decide(request, wait=False)
+            decision = handler.decide(request, wait=False, trace=trace)
         except WouldBlock:
-            return await self._wait(handler, request, started, end)
-        return 200, handler.finish(request, decision, started)
+            return await self._wait(handler, request, started, end, trace)
+        return 200, handler.finish(request, decision, started, trace)
 
     async def _wait(
-        self, handler: Handler, request: Request, started: float, end: float
+        self,
+        handler: Handler,
+        request: Request,
+        started: float,
+        end: float,
+        trace: Trace | None,
     ) -> tuple[int, bytes]:
         """Decide in a thread, as a live read is needed; refuse when that takes too long."""
         if self._waiting >= MOST_WAITING:
             raise _Crowded
         loop = asyncio.get_running_loop()
         self._waiting += 1
-        job = loop.run_in_executor(self._pool, partial(handler.decide, request))
+        job = loop.run_in_executor(self._pool, partial(handler.decide, request, trace=trace))
         job.add_done_callback(self._waited)
         try:
             async with asyncio.timeout_at(end):
@@ -218,7 +232,7 @@ class App:
         except TimeoutError:
             why = "the API server did not answer in time what this request hangs on"
             decision = handler.undecided("deadline", why, retry=True)
-        return 200, handler.finish(request, decision, started)
+        return 200, handler.finish(request, decision, started, trace)
 
     async def _rest(self, message: MutableMapping[str, Any], receive: Receive) -> bytes:
         """Return the whole body of which `message` is the first piece.

@@ -18,6 +18,7 @@ from webhook.core.model.review import NotAReview, UnreadableObject, answer, read
 from webhook.core.policyset import PolicySet
 from webhook.server.gather import Cluster, NotSynced, WouldBlock, gather
 from webhook.server.observer import Observer
+from webhook.server.tracing import Trace
 from webhook.settings import MAX_BODY
 
 JSON = "application/json"
@@ -66,16 +67,18 @@ class Handler:
         self._observer = observer
         self._reviews = reviews
 
-    def handle(self, path: str, body: bytes) -> tuple[int, bytes]:
+    def handle(self, path: str, body: bytes, trace: Trace | None = None) -> tuple[int, bytes]:
         """Return the HTTP status and the body of the answer."""
         started = perf_counter()
         try:
             request = read_review(path, body)
         except NotAReview as error:
-            return self.rejected(error)
-        return 200, self.finish(request, self.decide(request), started)
+            return self.rejected(error, trace)
+        return 200, self.finish(request, self.decide(request, trace=trace), started, trace)
 
-    def decide(self, request: Request, *, wait: bool = True) -> Decision:
+    def decide(
+        self, request: Request, *, wait: bool = True, trace: Trace | None = None
+    ) -> Decision:
         """Return what is decided; whatever cannot be decided is refused.
 
         Raises:
@@ -84,8 +87,12 @@ class Handler:
         stage = "gather"
         try:
             policies = self._store.current
+            if trace is not None:
+                trace.stage("gather")
             facts = gather(request, policies, self.cluster, wait=wait, reviews=self._reviews)
             stage = "decide"
+            if trace is not None:
+                trace.stage("decide")
             return decide(request, facts, policies, self._observer.watch())
         except WouldBlock:
             raise
@@ -112,7 +119,9 @@ class Handler:
         enforcement = self._store.current.platform.enforcement
         return decision if enforcement == "deny" else observed(decision, enforcement)
 
-    def finish(self, request: Request, decision: Decision, started: float) -> bytes:
+    def finish(
+        self, request: Request, decision: Decision, started: float, trace: Trace | None = None
+    ) -> bytes:
         """Return the answer, once it is counted and logged."""
         try:
             body = answer(request, decision)
@@ -122,18 +131,24 @@ class Handler:
         try:
             duration = perf_counter() - started
             self._observer.decided(request, decision, self._store.current.hash, duration)
+            if trace is not None:
+                trace.end(200, request, decision, self._store.current.hash)
         except Exception as error:  # noqa: BLE001 - the decision stands, told or not
             _fault("observe", error)
         return body
 
-    def rejected(self, error: NotAReview) -> tuple[int, bytes]:
+    def rejected(self, error: NotAReview, trace: Trace | None = None) -> tuple[int, bytes]:
         """Return the answer to a request that is no review, once it is counted."""
         self._observer.metrics.malformed(error.status)
+        if trace is not None:
+            trace.end(error.status)
         return error.status, orjson.dumps({"error": error.message})
 
-    def shed(self) -> tuple[int, bytes]:
+    def shed(self, trace: Trace | None = None) -> tuple[int, bytes]:
         """Return the answer to a request that is turned away, once it is counted."""
         self._observer.metrics.shed()
+        if trace is not None:
+            trace.end(429)
         return 429, orjson.dumps({"error": "too many requests are under way; try again"})
 
 

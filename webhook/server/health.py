@@ -109,9 +109,11 @@ def checks(statuses: Iterable[Status], workers: int) -> list[Check]:
     ]
 
 
-def readings(statuses: Iterable[Status]) -> Iterator[Reading]:
+def readings(statuses: Iterable[Status], workers: int) -> Iterator[Reading]:
     """Return the workers' states as gauges; where they differ, the one to worry about."""
     found = list(statuses)
+    ready = not any(check.problem for check in checks(found, workers))
+    yield "tenantgate_ready", {}, int(ready)
     if not found:
         return
     yield "tenantgate_inflight_requests", {}, sum(status.inflight for status in found)

@@ -24,6 +24,7 @@ from webhook.server.handle import Handler
 from webhook.server.health import Status, StatusFolder
 from webhook.server.observer import Observer
 from webhook.server.refusals import Refusals
+from webhook.server.tracing import Tracing
 from webhook.settings import Settings
 from webhook.store import LastGood, PolicyStore
 
@@ -66,6 +67,7 @@ class Service:
     ) -> None:
         self.inflight = 0
         self.metrics = Metrics()
+        self.tracing = Tracing() if settings.tracing else None
         self._settings = settings
         self._lines = lines
         self._store = PolicyStore(settings.policies, last_good)
@@ -104,8 +106,8 @@ class Service:
 
     def attend(self) -> None:
         """Do all that is due each second."""
-        self.tick()
         self.refresh()
+        self.tick()
 
     def tick(self) -> None:
         """Take up a changed certificate and tell the ops listener how this worker is; never fails."""
@@ -173,6 +175,8 @@ class Service:
         self._do("to count", self._observer.flush)
         if self._refusals:
             self._refusals.stop()
+        if self.tracing:
+            self._do("to send spans", self.tracing.stop)
         if self._reviews:
             self._reviews.close()
         if self._folder:

@@ -57,6 +57,7 @@ def is_released(cluster: Cluster, kind: str, name: str, namespace: str) -> bool:
 
 
 def test_a_new_namespace_of_a_tenant_gets_all_of_the_shipped_template(cluster):
+    created(cluster, "acme-first", timeout=30)  # from here on everything is running
     name = created(cluster, "acme-shop", timeout=2)
 
     for kind, names in {
@@ -191,6 +192,40 @@ def test_an_object_that_cannot_be_made_is_told_of_and_holds_up_no_other(cluster,
 
     cluster.apply(WIDGETS)  # the kind is installed
     eventually(lambda: is_provisioned(cluster, name), timeout=60)
+
+
+def test_what_the_api_server_refuses_is_told_in_its_words(cluster, policies):
+    group = "rbac.authorization.k8s.io"
+    binding = made(
+        f"{group}/v1",
+        "RoleBinding",
+        "platform-too-much",
+        roleRef={"apiGroup": group, "kind": "ClusterRole", "name": "test:anything"},
+        subjects=[{"apiGroup": group, "kind": "User", "name": "bob"}],
+    )
+    wrong = made(
+        "v1",
+        "LimitRange",
+        "platform-limits",
+        spec={"limits": [{"type": "Container", "max": {"cpu": "1"}, "min": {"cpu": "2"}}]},
+    )
+    owner = policies.own([DENY, binding, wrong])
+    name = f"{owner}-web"
+    eventually(lambda: cluster.kubectl("create", "namespace", name, user=ALICE).returncode == 0)
+
+    told = "\n".join(
+        eventually(
+            lambda: found if len(found := events(cluster, name, "ProvisioningFailed")) > 1 else None
+        )
+    )
+    assert "RoleBinding platform-too-much: " in told
+    assert "attempting to grant RBAC permissions not currently held" in told
+    assert "LimitRange platform-limits: " in told
+    assert there(cluster, "networkpolicy", "platform-default-deny", name)
+    assert not is_provisioned(cluster, name)
+
+    policies.write(**{f"{owner}-t": template(owner, owner, objects=[DENY])})
+    eventually(lambda: is_provisioned(cluster, name))
 
 
 WIDGETS = {

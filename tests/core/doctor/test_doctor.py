@@ -382,7 +382,7 @@ class TestControlPlane:
         everything = [rule("*", "*/*", "*")]
 
         assert bad(other("x.example.com", rules=everything, failurePolicy="Ignore")) == []
-        pods = {"rules": [rule("*", "pods")], "namespaceSelector": REPAIRED}
+        pods: Any = {"rules": [rule("*", "pods")], "namespaceSelector": REPAIRED}
         assert bad(other("x.example.com", **pods)) == []
 
     def test_what_match_conditions_may_let_off_is_a_warning(self) -> None:
@@ -443,7 +443,7 @@ class TestNeighbours:
 
 
 def test_timeouts_of_mutating_webhooks_add_up() -> None:
-    slow = {"timeoutSeconds": 10, "namespaceSelector": REPAIRED, "failurePolicy": "Ignore"}
+    slow: Any = {"timeoutSeconds": 10, "namespaceSelector": REPAIRED, "failurePolicy": "Ignore"}
     one = other("a.example.com", "Mutating", **slow)
     (found,) = bad(other("a.example.com", "Mutating", reinvocationPolicy="IfNeeded", **slow))
     assert bad(one) == []

@@ -1,0 +1,1 @@
+"""What watches tenantgate: alert rules and a dashboard, both from the table of metrics."""
