@@ -258,6 +258,7 @@ def soak(world: World, seconds: float, threads: int, restarts: int) -> tuple[Tal
     started = time.monotonic()
     load.start(threads)
     faults.every(0.5, "looks at the Secret", lambda: _mount(world))
+    faults.every(2, "looks at the controller", lambda: _keep(world.controller))
     faults.every(30, "rotations", lambda: rotate(world, faults))
     faults.every(7, "policy edits", lambda: faults.edit(world.policies, policies))
     faults.every(23, "killed workers", lambda: faults.kill_worker(world.serve))
@@ -287,6 +288,13 @@ def rotate(world: World, faults: Faults) -> None:
     )
     if done.returncode:
         raise RuntimeError(done.stderr.strip())
+
+
+def _keep(controller: Process) -> None:
+    """Start the controller again when it has ended for want of its lease, as its Deployment would."""
+    if not controller.running():
+        controller.stop()
+        controller.start()
 
 
 def _mount(world: World) -> None:

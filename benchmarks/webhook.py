@@ -7,23 +7,16 @@ Starts `tenantgate serve` with the shipped policies and a constant-answer server
 """
 
 import base64
-import itertools
 import json
 import os
 import platform
 import random
-import signal
-import socket
 import ssl
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,23 +25,15 @@ import click
 import jsonpatch
 import uvloop
 
-from benchmarks.bodies import CONTEXT, SIZES, Body, bodies, uids
+from benchmarks.bodies import SIZES, Body, bodies, uids
 from benchmarks.load import Place, Plan, Visit, visit
 from benchmarks.processes import cpu_seconds
+from benchmarks.servers import Server, constant, serve
 
 CHECKED = 200
 """Reviews that have to come back right, cut into random pieces, before anything is measured."""
 
 _MATCHING = {True: ("mixed", "admitted"), False: ("mixed", "refused")}
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server that is up: what it is called, its process, and where to send reviews."""
-
-    name: str
-    pid: int
-    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +93,8 @@ def main(  # noqa: D103 - the module says it
 ) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenantgate-bench-")))
-        webhook = stack.enter_context(_webhook(folder, workers, f"/{endpoint}"))
-        constant = stack.enter_context(_constant(folder, workers))
+        webhook = stack.enter_context(serve(folder, workers, f"/{endpoint}"))
+        constant = stack.enter_context(constant(folder, workers))
         tls = ssl.create_default_context(cafile=str(folder / "certs" / "ca.crt"))
         tls.set_alpn_protocols(["http/1.1"])
         names = uids(seed)
@@ -227,98 +212,6 @@ def _text(report: dict[str, Any]) -> str:
     ratio = report["cpu_ratio"]
     each = " ".join(f"{value:.2f}" for value in ratio["rounds"])
     return "\n".join([*lines, f"CPU ratio, round by round: {each}; median {ratio['median']}"])
-
-
-@contextmanager
-def _webhook(folder: Path, workers: int, path: str) -> Iterator[Server]:
-    """Run `tenantgate serve` as it is installed, on policies and a context of files."""
-    context = folder / "context.yaml"
-    context.write_text(CONTEXT)
-    port, ops = _free_port(), _free_port()
-    command = [
-        str(Path(sys.executable).with_name("tenantgate")),
-        "serve",
-        f"--listen=127.0.0.1:{port}",
-        f"--ops-listen=127.0.0.1:{ops}",
-        f"--cert-dir={folder / 'certs'}",
-        f"--context={context}",
-        f"--workers={workers}",
-    ]
-    with _running(command, folder / "webhook.log") as pid:
-        _until(lambda: _ready(ops), "tenantgate serve", folder / "webhook.log")
-        yield Server("webhook", pid, Place(port, path, echo=True))
-
-
-@contextmanager
-def _constant(folder: Path, workers: int) -> Iterator[Server]:
-    """Run the constant-answer server on the stack of `serve`, with the same certificate."""
-    port = _free_port()
-    command = [
-        *(sys.executable, "-m", "gunicorn", "benchmarks.constant:app"),
-        *("--worker-class=asgi", "--asgi-loop=uvloop", "--asgi-lifespan=off", "--keep-alive=95"),
-        *(f"--workers={workers}", f"--bind=127.0.0.1:{port}", "--no-control-socket"),
-        *(
-            f"--certfile={folder / 'certs' / 'tls.crt'}",
-            f"--keyfile={folder / 'certs' / 'tls.key'}",
-        ),
-    ]
-    with _running(command, folder / "constant.log") as pid:
-        _until(lambda: _listens(port), "the constant server", folder / "constant.log")
-        yield Server("constant", pid, Place(port, "/", echo=False))
-
-
-@contextmanager
-def _running(command: Sequence[str], log: Path) -> Iterator[int]:
-    """Run a server in a process group of its own; what it says on stderr goes to a file."""
-    known = {key: value for key, value in os.environ.items() if not key.startswith("TENANTGATE_")}
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            command,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-            cwd=Path(__file__).parent.parent,
-            env=known,
-        )
-        try:
-            yield process.pid
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=45)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _until(condition: Any, what: str, log: Path) -> None:
-    """Wait, half a minute at most, for a server to be there."""
-    for _ in itertools.repeat(None, 300):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise SystemExit(f"{what} did not start:\n{log.read_text()[-2000:]}")
-
-
-def _ready(ops: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{ops}/readyz", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
-
-
-def _listens(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

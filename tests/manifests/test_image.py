@@ -159,6 +159,7 @@ def _locked(name: str) -> Mapping[NormalizedName, Version]:
     ("lock", "wanted"),
     [
         ("requirements.txt", PROJECT["project"]["dependencies"]),
+        ("requirements.txt", PROJECT["project"]["optional-dependencies"]["otel"]),
         ("build.txt", PROJECT["build-system"]["requires"]),
     ],
 )

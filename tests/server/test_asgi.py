@@ -14,6 +14,7 @@ from webhook.core.model.request import Namespace
 from webhook.server import asgi
 from webhook.server.asgi import App
 from webhook.server.handle import deadline_of
+from webhook.server.tracing import Tracing
 from webhook.settings import MAX_BODY
 
 Message = MutableMapping[str, Any]
@@ -25,6 +26,7 @@ class Served:
     def __init__(self, stand: Stand) -> None:
         self.handler = stand.handler
         self.inflight = 0
+        self.tracing: Tracing | None = None
         self.draining = False
         self.synced = True
         self.calls: list[str] = []

@@ -17,6 +17,7 @@ from webhook.settings import (
     default_workers,
     in_cluster,
     parse_rate,
+    tracing_is_configured,
 )
 
 _PATH = click.Path(path_type=Path)
@@ -144,6 +145,13 @@ class _NotStarted(click.ClickException):
     help="Tell of refusals by Kubernetes Events, at the workload that a pod was for or at the "
     "namespace.  [default: in a cluster only]",
 )
+@click.option(
+    "--tracing/--no-tracing",
+    envvar="TENANTGATE_TRACING",
+    default=None,
+    help="Send OpenTelemetry spans of reviews, by OTLP over HTTP; needs the extra tenantgate[otel].  "
+    "[default: where OTEL_EXPORTER_OTLP_ENDPOINT is set]",
+)
 @click.pass_context
 def serve(
     ctx: click.Context,
@@ -152,6 +160,7 @@ def serve(
     policy: tuple[Path, ...],
     workers: int | None,
     events: bool | None,
+    tracing: bool | None,
     client_name: tuple[str, ...],
     **options: Any,
 ) -> None:
@@ -170,6 +179,7 @@ def serve(
         client_names=client_name,
         in_cluster=inside,
         events=inside if events is None else events,
+        tracing=_traces(tracing),
         **options,
     )
     if settings.context and (settings.kubeconfig or settings.kube_context):
@@ -182,6 +192,21 @@ def serve(
     if settings.access == "sar" and not settings.live:
         raise click.UsageError("--access sar asks an API server: name one with --kubeconfig FILE")
     ctx.exit(_serve(settings))
+
+
+def _traces(wanted: bool | None) -> bool:
+    """Return whether spans are sent; who asks for them has to have installed the libraries."""
+    if wanted is False or (wanted is None and not tracing_is_configured()):
+        return False
+    from webhook.server.tracing import EXTRA, is_installed
+
+    if is_installed():
+        return True
+    missing = f"the libraries for tracing are not installed: pip install '{EXTRA}'"
+    if wanted:
+        raise _NotStarted(missing)
+    click.echo(f"warning: OTEL_EXPORTER_OTLP_ENDPOINT is set, but {missing}", err=True)
+    return False
 
 
 def _serve(settings: Settings) -> int:

@@ -63,7 +63,9 @@ class Homes:
         """Reduce a namespace to what is read of it."""
         metadata = dict(obj["metadata"])
         entries = metadata.get("managedFields") or ()
-        metadata["managedFields"] = [each for each in entries if each.get("manager") == FIELD_MANAGER]
+        metadata["managedFields"] = [
+            each for each in entries if each.get("manager") == FIELD_MANAGER
+        ]
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
     def replace(self, records: list[JsonObject]) -> None:

@@ -24,6 +24,7 @@ from webhook.server.handle import (
     too_large,
 )
 from webhook.server.health import Status, checks, readings
+from webhook.server.tracing import Tracing
 from webhook.settings import MAX_BODY
 
 Statuses = Callable[[], list[Status]]
@@ -46,13 +47,15 @@ def full_app(handler: Handler, statuses: Statuses, metrics: Metrics) -> Flask:
     return app
 
 
-def review_app(handler: Handler, clients: Clients | None = None) -> Flask:
+def review_app(
+    handler: Handler, clients: Clients | None = None, tracing: Tracing | None = None
+) -> Flask:
     """Return the two review routes alone, for a listener that offers nothing else.
 
     Where `clients` names some, the others are told that they may not ask.
     """
     app = _app()
-    _add_reviews(app, handler, clients)
+    _add_reviews(app, handler, clients, tracing)
     return app
 
 
@@ -74,9 +77,15 @@ def _add_ops(app: Flask, statuses: Statuses, workers: int, metrics: Metrics | No
     )
 
 
-def _add_reviews(app: Flask, handler: Handler, clients: Clients | None = None) -> None:
+def _add_reviews(
+    app: Flask,
+    handler: Handler,
+    clients: Clients | None = None,
+    tracing: Tracing | None = None,
+) -> None:
     @app.route("/<any(mutate, validate):endpoint>", methods=_METHODS)
     def review(endpoint: str) -> Response:
+        trace = tracing.begin(_headers()) if tracing is not None else None
         try:
             if clients and (why := clients.objection(_shown())):
                 raise NotAReview(403, why)
@@ -88,11 +97,11 @@ def _add_reviews(app: Flask, handler: Handler, clients: Clients | None = None) -
             )
             body = _body()
         except NotAReview as error:
-            status, answer = handler.rejected(error)
+            status, answer = handler.rejected(error, trace)
             if status == 413:
                 _linger()
         else:
-            status, answer = handler.handle(request.path, body)
+            status, answer = handler.handle(request.path, body, trace)
         response = _json(answer, status)
         if status == 405:
             response.headers["Allow"] = "POST"
@@ -103,6 +112,10 @@ def _shown() -> Any:
     """Return the client's certificate."""
     connection = request.environ.get("gunicorn.socket")
     return connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+
+
+def _headers() -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in request.headers]
 
 
 def _body() -> bytes:

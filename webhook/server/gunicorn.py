@@ -146,7 +146,7 @@ class _Reviews(_Gunicorn):
         service = self._make_service()
         service.start()
         keep(service)
-        return review_app(service.handler, self._clients)
+        return review_app(service.handler, self._clients, service.tracing)
 
     def _make_service(self) -> Service:
         self._service = Service(

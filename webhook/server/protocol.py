@@ -12,9 +12,8 @@ from typing import Any
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
-from webhook.server.asgi import ANSWERED
-
 from webhook.certs.clients import Clients
+from webhook.server.asgi import ANSWERED
 
 BACKLOG = 1024
 """Connections that wait to be accepted; with asyncio's 100, a burst of them would wait for seconds."""

@@ -83,6 +83,8 @@ class Trace:
 
     def stage(self, name: Literal["gather", "decide"]) -> None:
         """Begin a stage, and with that end the one before."""
+        if not self._review.is_recording():  # nobody keeps it, or it came too late
+            return
         self._end_stage()
         self._stage = self._tracer.start_span(name, context=self._context)
 
