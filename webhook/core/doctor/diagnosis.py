@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["ok", "unknown", "warn", "fail"]
-
-LEVELS: tuple[Level, ...] = ("ok", "unknown", "warn", "fail")
 """From all is well to the worst; `unknown` is what nobody could find out."""
 
 
