@@ -30,3 +30,21 @@ def _descends(pid: int, ancestor: int, parents: dict[int, int]) -> bool:
     while pid and pid != ancestor:
         pid = parents.get(pid, 0)
     return pid == ancestor
+
+
+def busiest(pid: int) -> int:
+    """Return the one of a process and all that descend from it that has used most of the CPU."""
+    parents: dict[int, int] = {}
+    used: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and (stat := _stat(entry)) is not None:
+            parents[int(entry.name)] = int(stat[1])
+            used[int(entry.name)] = int(stat[11]) + int(stat[12])
+    family = [one for one in used if _descends(one, pid, parents)]
+    return max(family, key=lambda one: used[one])
+
+
+def resident(pid: int) -> int:
+    """Return the bytes of memory that a process holds."""
+    pages = (Path("/proc") / str(pid) / "statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

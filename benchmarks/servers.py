@@ -56,7 +56,7 @@ def serve(
 
 
 @contextmanager
-def constant(folder: Path, workers: int) -> Iterator[Server]:
+def serve_constant(folder: Path, workers: int) -> Iterator[Server]:
     """Run the constant-answer server on the stack of `serve`, with the same certificate."""
     port = _free_port()
     command = [

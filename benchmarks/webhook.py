@@ -28,7 +28,7 @@ import uvloop
 from benchmarks.bodies import SIZES, Body, bodies, uids
 from benchmarks.load import Place, Plan, Visit, visit
 from benchmarks.processes import cpu_seconds
-from benchmarks.servers import Server, constant, serve
+from benchmarks.servers import Server, serve, serve_constant
 
 CHECKED = 200
 """Reviews that have to come back right, cut into random pieces, before anything is measured."""
@@ -94,7 +94,7 @@ def main(  # noqa: D103 - the module says it
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenantgate-bench-")))
         webhook = stack.enter_context(serve(folder, workers, f"/{endpoint}"))
-        constant = stack.enter_context(constant(folder, workers))
+        constant = stack.enter_context(serve_constant(folder, workers))
         tls = ssl.create_default_context(cafile=str(folder / "certs" / "ca.crt"))
         tls.set_alpn_protocols(["http/1.1"])
         names = uids(seed)

@@ -247,6 +247,44 @@ def test_what_nobody_reads_is_counted_and_dropped(
     assert last["msg"].startswith(f"{100 - len(kept)} log lines")
 
 
+def test_a_reader_that_comes_back_gets_what_was_kept_for_it():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    size = 0
+    try:
+        while True:
+            size += os.write(writer, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    lines = Lines(writer)
+    lines.gather()
+    for number in range(3):
+        lines.event("info", "x", f"line {number}", "y")
+    lines.flush()
+
+    os.read(reader, size)
+    lines.close()
+    os.close(writer)
+    with os.fdopen(reader, "rb") as file:
+        told = [json.loads(line)["msg"] for line in file.read().splitlines()]
+    assert told == ["line 0", "line 1", "line 2"]
+
+
+def test_a_reader_that_does_not_come_back_is_told_of_what_it_missed(sink: Sink, tmp_path: Path):
+    full = os.open("/dev/full", os.O_WRONLY)
+    lines = Lines(full)
+    for number in range(3):
+        lines.event("info", "x", f"line {number}", "y")
+    os.dup2(sink.writer, full)  # there is room on the disk again
+    lines.event("info", "x", "at last", "y")
+    lines.close()
+    os.close(full)
+
+    first, second = sink.records()
+    assert first["msg"] == "at last"
+    assert second["msg"].startswith("3 log lines were dropped")
+
+
 def test_a_child_process_does_not_repeat_its_parents_lines(tmp_path: Path):
     path = tmp_path / "log"
     with path.open("wb") as file:

@@ -18,7 +18,7 @@ from webhook.core.model.schema import METADATA, Object
 from webhook.core.platform import Platform, PodSecurity
 from webhook.core.policyset import PolicySet, parse_policies
 from webhook.core.provisioning.wanted import wanted
-from webhook.core.tenancy.tenant import SCHEMA
+from webhook.core.tenancy.document import SCHEMA
 from webhook.store import load
 
 ROOT = Path(__file__).parent.parent

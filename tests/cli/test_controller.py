@@ -48,7 +48,7 @@ def test_without_a_cluster_it_does_not_start():
 
 
 def test_broken_policies_are_told(tmp_path):
-    (tmp_path / "p.yaml").write_text("apiVersion: tenantgate.io/v1\nkind: Platfrom\n")
+    (tmp_path / "p.yaml").write_text("apiVersion: tenantgate.io/v1\nkind: Platforms\n")
 
     done = controller("-p", tmp_path / "p.yaml")
 

@@ -39,13 +39,16 @@ def missing() -> str:
 class ControlPlane:
     """etcd and kube-apiserver in `folder`, up between `start` and `stop`.
 
-    `audit_log` has a line for every request about pods, and for every other one of the users `audited`.
+    `audit_log` has a line for every request about pods, and for every other one of the users `audited`. `options` are
+    further ones of kube-apiserver.
 
     `stop_api`, or `api.kill` for a crash, and `start_api` are an outage of the API server: it comes
     back at the same address, with the same certificates and data.
     """
 
-    def __init__(self, folder: Path, audited: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, audited: Sequence[str] = (), options: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
         self.url = f"https://127.0.0.1:{free_port()}"
         self.ca = folder / "serving-ca.crt"
@@ -60,7 +63,7 @@ class ControlPlane:
         etcd = f"http://127.0.0.1:{free_port()}"
         self._etcd_url = etcd
         self.etcd = Process(_etcd(etcd, folder / "etcd"), folder / "etcd.log")
-        self.api = Process(self._api(), folder / "kube-apiserver.log")
+        self.api = Process([*self._api(), *options], folder / "kube-apiserver.log")
 
     def start(self) -> None:
         """Write the certificates and start both; return when the API server is ready."""

@@ -16,7 +16,7 @@ from tests.cluster.running import SCCS, Running
 from tests.cluster.tenantgate import NAMESPACE, Tenantgate
 from webhook.certs.issue import issue
 from webhook.controllers.loop import Context, Controller
-from webhook.controllers.registration import Keeping, Registration
+from webhook.controllers.registration.controller import Keeping, Registration
 from webhook.core.registration import Service
 
 DNS = f"tenantgate.{NAMESPACE}.svc"

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from webhook.cluster.client import Api, ClusterError, connect, path_of
-from webhook.controllers.ranges import Ranges
+from webhook.controllers.ranges.claims import Ranges
 from webhook.core.model.blocks import Blocks
 from webhook.core.model.objects import JsonObject
 from webhook.core.platform import SccSettings

@@ -9,7 +9,7 @@ import pytest
 from tests.cluster.cluster import ADMIN, Cluster
 from tests.cluster.process import eventually
 from tests.cluster.running import Running, document
-from webhook.controllers.access import Access
+from webhook.controllers.ownership.access import Access
 
 TENANT = "tenantgate.io/tenant"
 ROLE = "tenantgate:owner:initrode"

@@ -29,7 +29,7 @@ from webhook.certs.authorities import Authorities, Serving, fingerprint, read_bu
 from webhook.certs.signing import new_leaf
 from webhook.cli import cli
 from webhook.controllers.certificates import Certificates, Certifying, names_of
-from webhook.controllers.registration import Keeping, Registration
+from webhook.controllers.registration.controller import Keeping, Registration
 from webhook.core.registration import Service
 from webhook.core.rotation import Terms
 

@@ -12,9 +12,9 @@ from tests.cluster.cluster import ADMIN, Cluster
 from tests.cluster.objects import pod
 from tests.cluster.process import eventually
 from tests.cluster.running import Running, document
-from webhook.controllers.lifecycle import Lifecycle
+from webhook.controllers.ownership.lifecycle import Lifecycle
 from webhook.core.model.world import Namespace
-from webhook.core.provisioning import inventory
+from webhook.core.provisioning.reconciliation import inventory
 from webhook.core.provisioning.wanted import wanted
 
 TENANT = "tenantgate.io/tenant"

@@ -17,7 +17,7 @@ from tests.cluster.envtest import ControlPlane
 from tests.cluster.process import Process, eventually
 from tests.cluster.ranges_driver import NAMESPACES, reconcile
 from webhook.cluster.client import Api, ClusterError, connect, path_of
-from webhook.controllers.ranges import CONFIG_MAP, OutdatedError, Ranges, UIDRangeFullError
+from webhook.controllers.ranges.claims import CONFIG_MAP, OutdatedError, Ranges, UIDRangeFullError
 from webhook.core.model.blocks import Blocks
 from webhook.core.model.marks import UID_RANGE_AWAITED
 from webhook.core.model.ranges import MCS, SUPPLEMENTAL_GROUPS, UID_RANGE, Range, block

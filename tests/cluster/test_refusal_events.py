@@ -65,7 +65,7 @@ def test_a_controllers_pod_is_told_of_at_the_workload_once_with_a_count(
 
     def counted() -> bool:
         (event,) = told(cluster, shop)
-        return event.get("series", {}).get("count", 1) == 3
+        return bool(event.get("series", {}).get("count", 1) == 3)
 
     eventually(counted, timeout=60)
 

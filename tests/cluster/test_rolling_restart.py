@@ -107,8 +107,8 @@ class Creators:
         while not self._ending.wait(random.uniform(0, 2 * pause)):  # noqa: S311 - only a pause
             try:
                 made = api.post(self._path, wanted, timeout=30)
-                annotations = made["metadata"]["annotations"]  # type: ignore[index,call-overload]
-                assert annotations["openshift.io/scc"] == "restricted-v2"  # type: ignore[index,call-overload]
+                annotations = made["metadata"]["annotations"]
+                assert annotations["openshift.io/scc"] == "restricted-v2"
                 self.created += 1
             except Exception as error:  # noqa: BLE001 - whatever it is, a request was lost
                 self.failures.append(f"{type(error).__name__}: {error}")

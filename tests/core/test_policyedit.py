@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.test_registration import SCC, policies
+from tests.core.registration.samples import SCC, policies
 from webhook.core.engine import decide
 from webhook.core.model.finding import Decision
 from webhook.core.model.request import Facts, Operation, Request, User
@@ -63,7 +63,7 @@ def test_mistakes_are_told_all_at_once_with_their_places() -> None:
     decision = write(config_map({"a.yaml": BROKEN, "b.yaml": "kind: Tenant"}))
 
     assert not decision.allowed
-    assert (decision.code, decision.reason) == (422, "Invalid")
+    assert (decision.code, decision.reason) == (403, "Forbidden")
     assert decision.message.splitlines() == [
         'the policies in ConfigMap "policies" would not load: 2 mistakes',
         'a.yaml:7:11: priority is "x"; allowed: a whole number.',

@@ -12,10 +12,11 @@ from click.testing import CliRunner
 from tests.monitoring.queries import kept, known, mistakes, names
 from webhook.cli import cli
 from webhook.metrics import TABLE
-from webhook.monitoring.alerts import ALERTS, Alert
+from webhook.monitoring.alerts import CONTROLLER, WEBHOOK, Alert
 from webhook.monitoring.dashboard import dashboard
 
 COMPONENTS = Path(__file__).parents[2] / "manifests" / "components"
+ALERTS = (*WEBHOOK, *CONTROLLER)
 PANELS: list[Any] = [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
 QUERIES = [(panel["title"], target["expr"]) for panel in PANELS for target in panel["targets"]]
 

@@ -1,5 +1,6 @@
 """When the webhook is ready, and what it says while it is not."""
 
+import errno
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +96,23 @@ def test_statuses_go_through_the_folder(tmp_path: Path):
     folder.remove(12)
     folder.remove(12)
     assert folder.read() == [newer]
+
+
+def test_a_status_that_cannot_be_replaced_is_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As where the folder is full: a worker that lives must not pass for one that hangs."""
+    folder = StatusFolder(tmp_path)
+    folder.write(replace(good(), policy_problem="a long story" * 10))
+
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    folder.write(good())
+    assert folder.read()[0].policy_problem == ""
+    with pytest.raises(OSError, match="No such file"):
+        folder.write(good(2))
 
 
 def test_a_broken_status_counts_as_none(tmp_path: Path):

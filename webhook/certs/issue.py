@@ -15,7 +15,7 @@ CA_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=90)
 
 
-def prepare(directory: Path, *, issuing: bool, names: Sequence[str] = ()) -> bool:
+def prepare(directory: Path, *, issuing: bool) -> bool:
     """See to it that the folder holds a pair that can serve; return whether one was issued.
 
     A development certificate is issued into a folder that holds none of the files, and a former
@@ -28,7 +28,7 @@ def prepare(directory: Path, *, issuing: bool, names: Sequence[str] = ()) -> boo
     present = files.present()
     if present:
         if issuing and _is_ours(files) and _is_due(files, datetime.now(UTC)):
-            issue(directory, names)
+            issue(directory)
             return True
         check(files)
         return False
@@ -37,7 +37,7 @@ def prepare(directory: Path, *, issuing: bool, names: Sequence[str] = ()) -> boo
             f"{directory} holds no certificate; inside a cluster none is issued here: mount the "
             "Secret with tls.crt and tls.key, or name its folder with --cert-dir"
         )
-    issue(directory, names)
+    issue(directory)
     return True
 
 

@@ -8,6 +8,7 @@ import base64
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from http import HTTPStatus
 
 from webhook.certs.authorities import PIECES, Serving, is_ours, read_bundle
 from webhook.certs.files import CA, CERTIFICATE, KEY
@@ -20,7 +21,7 @@ from webhook.certs.registered import (
 )
 from webhook.certs.rotate import Conflict
 from webhook.certs.signing import certificate_pem
-from webhook.cluster.client import Api, ApiError, ClusterError, path_of
+from webhook.cluster.client import Api, ApiError, ClusterError, namespace_path
 from webhook.core.model.objects import JsonObject
 
 TLS_SECRET, CA_SECRET = "tenantgate-tls", "tenantgate-ca"
@@ -33,7 +34,6 @@ _LABELS = {
     _MANAGED_BY: _OWNER,
 }
 _TIMEOUT = 10.0
-_NOT_FOUND, _CONFLICT = 404, 409
 
 
 def ca_bundle(pieces: Mapping[str, bytes]) -> str | None:
@@ -56,18 +56,15 @@ def served(api: Api, namespace: str, name: str = TLS_SECRET) -> Mapping[str, byt
 
 def secret_path(namespace: str, name: str = "") -> str:
     """Return the URL path of a Secret, or of all of them in a namespace."""
-    return path_of("api", "v1", "namespaces", namespace, "secrets", *filter(None, [name]))
+    return namespace_path(namespace, "secrets", *filter(None, [name]))
 
 
 class SecretStore:
     """The Secrets of one installation."""
 
-    def __init__(
-        self, api: Api, namespace: str, tls: str = TLS_SECRET, ca: str = CA_SECRET
-    ) -> None:
+    def __init__(self, api: Api, namespace: str) -> None:
         self.api = api
         self.namespace = namespace
-        self.tls, self.ca = tls, ca
 
     always_named = True
 
@@ -89,7 +86,7 @@ class SecretStore:
         found = list(registrations(self.api))
         tls, ca = (
             mapping(self.api.find(secret_path(self.namespace, name), timeout=_TIMEOUT))
-            for name in (self.tls, self.ca)
+            for name in (TLS_SECRET, CA_SECRET)
         )
         return SecretSnapshot(self, found, tls, ca)
 
@@ -128,7 +125,7 @@ class SecretSnapshot:
                 return f"cert-manager fills in the caBundle of {each}"
         metadata = mapping(self.tls.get("metadata"))
         marks = {**mapping(metadata.get("annotations")), **mapping(metadata.get("labels"))}
-        name = f'Secret "{self._store.namespace}/{self._store.tls}"'
+        name = f'Secret "{self._store.namespace}/{TLS_SECRET}"'
         if any("cert-manager.io/" in str(mark) for mark in marks):
             return f"cert-manager writes {name}"
         if marks.get(_MANAGED_BY) == _OWNER:
@@ -150,12 +147,12 @@ class SecretSnapshot:
     def write_authorities(self, pieces: Mapping[str, bytes]) -> None:
         """Write the Secret of the authorities."""
         kept = {key: value for key, value in self.authorities.items() if key not in PIECES}
-        self._write(self._store.ca, self.ca, {**kept, **pieces}, "Opaque")
+        self._write(CA_SECRET, self.ca, {**kept, **pieces}, "Opaque")
 
     def write_serving(self, pieces: Mapping[str, bytes]) -> None:
         """Write the Secret that pods mount."""
         kept = {CERTIFICATE: b"", KEY: b"", **self.serving}
-        self._write(self._store.tls, self.tls, {**kept, **pieces}, "kubernetes.io/tls")
+        self._write(TLS_SECRET, self.tls, {**kept, **pieces}, "kubernetes.io/tls")
 
     def register(self, bundle: bytes) -> None:
         """Write the `caBundle` of each webhook where it differs, and nothing else.
@@ -166,7 +163,7 @@ class SecretSnapshot:
         for each in self._found:
             if (changed := each.with_bundle(bundle)) is not None:
                 try:
-                    with _conflicts(_CONFLICT, _NOT_FOUND):
+                    with _conflicts(HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
                         self._store.api.put(each.path, changed, timeout=_TIMEOUT)
                 except (ClusterError, Conflict) as error:
                     problems.append(error)
@@ -179,7 +176,7 @@ class SecretSnapshot:
         labels = {**mapping(metadata.get("labels")), **_LABELS}
         if found:
             body = {**found, "metadata": {**metadata, "labels": labels}, "data": encoded}
-            with _conflicts(_CONFLICT, _NOT_FOUND):
+            with _conflicts(HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
                 store.api.put(secret_path(store.namespace, name), body, timeout=_TIMEOUT)
             return
         body = {
@@ -189,7 +186,7 @@ class SecretSnapshot:
             "type": kind,
             "data": encoded,
         }
-        with _conflicts(_CONFLICT):
+        with _conflicts(HTTPStatus.CONFLICT):
             store.api.post(secret_path(store.namespace), body, timeout=_TIMEOUT)
 
 

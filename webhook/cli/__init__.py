@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from webhook import __version__
+from webhook.cli.failure import Failure
 from webhook.cli.quick import uncollected
 
 _COMMANDS = {
@@ -50,16 +51,15 @@ class _Commands(click.Group):
                 click.echo(problem, err=True)
             number = len(error.problems)
             what = "1 mistake" if number == 1 else f"{number} mistakes"
-            raise _Failure(f"the policies cannot be used: {what}") from None
+            raise Failure(f"the policies cannot be used: {what}") from None
 
 
-class _Failure(click.ClickException):
-    """No verdict was reached."""
-
-    exit_code = 2
-
-
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Options of commands can be set in the environment as well: TENANTGATE_POLICY for --policy. "
+    "`tenantgate COMMAND --help` tells a command's options and exit codes.",
+)
 @click.version_option(__version__, prog_name="tenantgate")
 def cli() -> None:
     """Security context constraints, tenant isolation and safe defaults for Kubernetes."""

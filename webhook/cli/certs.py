@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webhook.cli.place import Failure, Place, failures, names_for, opened, place_options
+from webhook.cli.failure import Failure
+from webhook.cli.options import output_option
+from webhook.cli.place import Place, failures, names_for, opened, place_options
 from webhook.cli.terms import name_options, read_terms, spell, term_options
 
 if TYPE_CHECKING:
@@ -66,15 +68,7 @@ def rotate(
 
 
 @certs.command()
-@click.option(
-    "-o",
-    "--output",
-    envvar="TENANTGATE_OUTPUT",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print it.",
-)
+@output_option("text", "json", text="How to print it.")
 @place_options
 @term_options
 @click.pass_context

@@ -10,7 +10,9 @@ from pathlib import Path
 import click
 
 from webhook.cli.dryrun import dry_run
+from webhook.cli.failure import Failure
 from webhook.cli.manifests import ENDINGS, read_manifests
+from webhook.cli.options import POLICY
 from webhook.cli.quick import uncollected
 from webhook.cli.who import ORDINARY, Who, as_client
 from webhook.reports import text
@@ -22,13 +24,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\Z")
 _EXISTING = click.Path(exists=True, path_type=str)
 
 
-class _Failure(click.ClickException):
-    """No verdict was reached."""
-
-    exit_code = 2
-
-
-@click.command(epilog="Every option has an environment variable: TENANTGATE_POLICY for --policy.")
+@click.command()
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option(
     "-f",
@@ -46,15 +42,7 @@ class _Failure(click.ClickException):
     is_flag=True,
     help="Also read the subfolders of folders.",
 )
-@click.option(
-    "-p",
-    "--policy",
-    metavar="PATH",
-    envvar="TENANTGATE_POLICY",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Policy file or folder; repeatable.  [default: the shipped set]",
-)
+@POLICY
 @click.option(
     "--context",
     metavar="PATH",
@@ -202,7 +190,7 @@ def check(
     told = any(format_ != "text" for format_, _ in targets)  # people are spared the hash
     report = Report(tuple(results), files, policies.hash if told else "")
     if not report.results and not allow_empty:
-        raise _Failure(_nothing(given, recursive))
+        raise Failure(_nothing(given, recursive))
     renderers: Mapping[str, Callable[[bool], str]] = {
         "text": lambda terminal: text.render(
             report,
@@ -294,7 +282,7 @@ def _write(content: str, file: str) -> None:
     try:
         Path(file).write_text(content, encoding="utf-8")
     except OSError as error:
-        raise _Failure(f"{file} cannot be written: {error.strerror}") from None
+        raise Failure(f"{file} cannot be written: {error.strerror}") from None
 
 
 def _nothing(given: Sequence[str], recursive: bool) -> str:

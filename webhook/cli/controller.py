@@ -5,7 +5,6 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webhook.cli.failure import Failure
+from webhook.cli.options import KUBE_CONTEXT, KUBECONFIG, POLICY
 from webhook.cli.parsed import Parsed
 from webhook.cli.target import SERVICE, URL, parse_target
 from webhook.cli.terms import name_options, read_terms, term_options
@@ -23,47 +24,19 @@ if TYPE_CHECKING:
 
     from webhook.cluster.client import Api
     from webhook.controllers.certificates import Certifying, Source
-    from webhook.controllers.registration import Keeping
+    from webhook.controllers.registration.controller import Keeping
     from webhook.controllers.run import Runner
     from webhook.core.registration.keeping import Mode
     from webhook.metrics import Metrics
     from webhook.store import PolicyStore
 
-_PATH = click.Path(path_type=Path)
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
-class _NotStarted(click.ClickException):
-    """The controller cannot run as it was asked to."""
-
-    exit_code = 2
-
-
 @click.command()
-@click.option(
-    "-p",
-    "--policy",
-    metavar="PATH",
-    envvar="TENANTGATE_POLICY",
-    multiple=True,
-    type=_PATH,
-    help="Policy file or folder; repeatable.  [default: the shipped set]",
-)
-@click.option(
-    "--kubeconfig",
-    metavar="FILE",
-    envvar="TENANTGATE_KUBECONFIG",
-    type=_PATH,
-    help="The kubeconfig file of the cluster.  [default: as kubectl: $KUBECONFIG, ~/.kube/config; "
-    "in a pod the cluster around it]",
-)
-@click.option(
-    "--kube-context",
-    metavar="NAME",
-    envvar="TENANTGATE_KUBE_CONTEXT",
-    default="",
-    help="The kubeconfig context to use.",
-)
+@POLICY
+@KUBECONFIG
+@KUBE_CONTEXT
 @click.option(
     "--namespace",
     metavar="NAME",
@@ -136,7 +109,7 @@ def controller(
     """
     from webhook.cluster.client import ConfigurationError, connect_as_kubectl
     from webhook.controllers.certificates import Certifying, names_of
-    from webhook.controllers.registration import Keeping
+    from webhook.controllers.registration.controller import Keeping
     from webhook.core.registration import Service
     from webhook.store import PolicyStore
 
@@ -147,7 +120,7 @@ def controller(
     try:
         api = connect_as_kubectl(kubeconfig, kube_context)
     except ConfigurationError as error:
-        raise _NotStarted(str(error)) from None
+        raise Failure(str(error)) from None
     own = namespace or _own_namespace() or store.current.platform.engine_namespace
     name = identity or f"{socket.gethostname()}_{uuid.uuid4()}"
     listen = ops_listen or (OPS_LISTEN_IN_CLUSTER if in_cluster() else OPS_LISTEN)
@@ -178,7 +151,7 @@ def _run(
     try:
         listener = bind(listen)
     except ListenError as error:
-        raise _NotStarted(str(error)) from None
+        raise Failure(str(error)) from None
     lines = log.configure()
     events = Events(api, instance=identity)
     metrics = Metrics()
@@ -197,10 +170,10 @@ def _run(
         lines.close()
 
 
-def _own_namespace(environment: Mapping[str, str] = os.environ) -> str:
+def _own_namespace() -> str:
     """Return the namespace of the pod that this process runs in, or nothing."""
     try:
-        return environment.get("POD_NAMESPACE") or _SERVICE_ACCOUNT.read_text().strip()
+        return os.environ.get("POD_NAMESPACE") or _SERVICE_ACCOUNT.read_text().strip()
     except OSError:
         return ""
 

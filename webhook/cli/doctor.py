@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webhook.cli.failure import Failure
+from webhook.cli.options import KUBE_CONTEXT, KUBECONFIG, PATH, output_option
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from webhook.core.doctor import Diagnosis, Scene
-
-_PATH = click.Path(path_type=Path)
-
-
-class _Failure(click.ClickException):
-    """No verdict was reached."""
-
-    exit_code = 2
 
 
 @click.command()
@@ -30,7 +25,7 @@ class _Failure(click.ClickException):
     metavar="PATH",
     envvar="TENANTGATE_FILENAME",
     multiple=True,
-    type=_PATH,
+    type=PATH,
     help="Look at manifests instead of a cluster: files or folders; repeatable.",
 )
 @click.option(
@@ -39,7 +34,7 @@ class _Failure(click.ClickException):
     metavar="PATH",
     envvar="TENANTGATE_POLICY",
     multiple=True,
-    type=_PATH,
+    type=PATH,
     help="Policy file or folder; repeatable.  [default: those in the cluster; with -f, the shipped set]",
 )
 @click.option(
@@ -51,30 +46,12 @@ class _Failure(click.ClickException):
     show_default=True,
     help="tenantgate's own namespace.",
 )
+@KUBECONFIG
+@KUBE_CONTEXT
+@output_option("text", "json")
 @click.option(
-    "--kubeconfig",
-    metavar="FILE",
-    envvar="TENANTGATE_KUBECONFIG",
-    type=_PATH,
-    help="The kubeconfig file of the cluster.  [default: as kubectl: $KUBECONFIG, ~/.kube/config; "
-    "in a pod the cluster around it]",
+    "-v", "--verbose", envvar="TENANTGATE_VERBOSE", is_flag=True, help="Tell also what is well."
 )
-@click.option(
-    "--kube-context",
-    metavar="NAME",
-    envvar="TENANTGATE_KUBE_CONTEXT",
-    default="",
-    help="The kubeconfig context to use.",
-)
-@click.option(
-    "-o",
-    "--output",
-    envvar="TENANTGATE_OUTPUT",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-)
-@click.option("-v", "--verbose", is_flag=True, help="Tell also what is well.")
 @click.option(
     "--fail-on",
     envvar="TENANTGATE_FAIL_ON",
@@ -145,11 +122,11 @@ def _of_files(filename: tuple[Path, ...], policy: tuple[Path, ...]) -> "Scene":
     try:
         objects = read_context(filename)
     except ContextError as error:
-        raise _Failure(str(error)) from None
+        raise Failure(str(error)) from None
     scene = of_files(objects, policy, datetime.now(UTC))
     if not scene.configurations:
         names = ", ".join(map(str, filename))
-        raise _Failure(
+        raise Failure(
             f"{names}: no webhook configuration in it; `tenantgate render webhooks` prints them"
         )
     return scene
@@ -164,7 +141,7 @@ def _of_cluster(
     try:
         return of_cluster(connect_as_kubectl(kubeconfig, kube_context), policy, namespace)
     except ClusterError as error:
-        raise _Failure(f"the cluster cannot be asked: {error}") from None
+        raise Failure(f"the cluster cannot be asked: {error}") from None
 
 
 def _report(found: "Sequence[Diagnosis]", scene: "Scene") -> dict[str, object]:

@@ -15,9 +15,9 @@ from webhook.certs.registered import registrations_path
 from webhook.certs.secret import TLS_SECRET, served
 from webhook.certs.trust import expiries, objection
 from webhook.cluster.client import Api, ApiError, ClusterError, path_of
-from webhook.controllers.note import Note
-from webhook.core.doctor.hook import mapping
+from webhook.controllers.registration.note import Note
 from webhook.core.doctor.scene import Replica, Scene, Trust
+from webhook.core.model.loose import mapping
 from webhook.core.model.marks import POLICIES
 from webhook.core.model.objects import JsonObject
 from webhook.core.policyedit import files_of

@@ -18,7 +18,8 @@ from webhook.core.model.shapes import pod as shaped
 from webhook.core.model.walk import KINDS as CONTAINERS
 from webhook.core.policyset import PolicySet
 from webhook.core.scc.wording import closest
-from webhook.core.workload import KINDS, RESOURCES, defaulted, template_of
+from webhook.core.serverdefaults import defaulted
+from webhook.core.workload import KINDS, RESOURCES, template_of
 from webhook.reports.result import Located, Result, Verdict
 
 if TYPE_CHECKING:

@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from webhook.cli.failure import Failure
+from webhook.cli.options import KUBE_CONTEXT, KUBECONFIG, PATH
+
 if TYPE_CHECKING:
     from webhook.certs.folder import FolderStore
     from webhook.certs.secret import SecretStore
 
-_PATH = click.Path(path_type=Path)
 _Command = Callable[..., Any]
-
-
-class Failure(click.ClickException):
-    """Nothing could be done."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +61,11 @@ _PLACES = (
         "--cert-dir",
         metavar="DIR",
         envvar="TENANTGATE_CERT_DIR",
-        type=_PATH,
+        type=PATH,
         help="A folder of ca.crt, tls.crt and tls.key; with it, no cluster is needed.",
     ),
-    click.option(
-        "--kubeconfig",
-        metavar="FILE",
-        envvar="TENANTGATE_KUBECONFIG",
-        type=_PATH,
-        help="The kubeconfig file of the cluster.  [default: as kubectl]",
-    ),
-    click.option(
-        "--kube-context",
-        metavar="NAME",
-        envvar="TENANTGATE_KUBE_CONTEXT",
-        default="",
-        help="The kubeconfig context to use.",
-    ),
+    KUBECONFIG,
+    KUBE_CONTEXT,
     click.option(
         "-n",
         "--namespace",

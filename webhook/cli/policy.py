@@ -7,19 +7,11 @@ from typing import Any
 
 import click
 
+from webhook.cli.options import POLICY, output_option
 from webhook.core.policyset import Named, PolicySet
 from webhook.store import load
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-POLICY = click.option(
-    "-p",
-    "--policy",
-    metavar="PATH",
-    envvar="TENANTGATE_POLICY",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Policy file or folder; repeatable.  [default: the shipped set]",
-)
 
 
 @click.group()
@@ -43,16 +35,19 @@ def lint(paths: tuple[Path, ...]) -> None:
 
 @policy.command("list")
 @POLICY
-@click.option("--rules", is_flag=True, help="List the built-in rules instead.")
 @click.option(
-    "-o",
-    "--output",
-    envvar="TENANTGATE_OUTPUT",
-    default="table",
-    show_default=True,
-    type=click.Choice(["table", "json", "markdown"]),
+    "--rules",
+    envvar="TENANTGATE_RULES",
+    is_flag=True,
+    help="List the built-in rules instead.",
 )
-@click.option("--no-headers", is_flag=True, help="Leave out the first line of a table.")
+@output_option("table", "json", "markdown")
+@click.option(
+    "--no-headers",
+    envvar="TENANTGATE_NO_HEADERS",
+    is_flag=True,
+    help="Leave out the first line of a table.",
+)
 def list_(policy: tuple[Path, ...], rules: bool, output: str, no_headers: bool) -> None:
     """List the policies, SCCs in the order in which they are tried; or the built-in rules."""
     if rules:
@@ -104,9 +99,10 @@ def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of each kind of policy that is not Kubernetes' own."""
     from webhook.core import platform
     from webhook.core.mutation import document as defaults
-    from webhook.core.provisioning import openshift, template
+    from webhook.core.provisioning.templates import document as template
+    from webhook.core.provisioning.templates import openshift
     from webhook.core.scc import document
-    from webhook.core.tenancy import tenant
+    from webhook.core.tenancy import document as tenant
 
     kinds = {
         document.KIND: (document.API_VERSION, document.SCHEMA),

@@ -5,7 +5,7 @@ from webhook.core.model.objects import JsonObject
 from webhook.core.model.world import Namespace, annotations, labels
 from webhook.core.policyset import PolicySet
 from webhook.core.provisioning.choice import why
-from webhook.core.provisioning.ownership import stamp_for
+from webhook.core.provisioning.ownership.stamps import stamp_for
 from webhook.core.provisioning.wanted import Wanted, wanted
 from webhook.reports.result import Receives
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from webhook.cli.options import POLICY, output_option
 from webhook.cli.printed import printed
 from webhook.cli.render_monitoring import alerts, dashboard
 from webhook.cli.render_namespace import namespace
@@ -42,25 +43,8 @@ render.add_command(namespace)
     help="The certificates (PEM) by which the API server trusts the webhook. Needed with --url; without it, "
     "caBundle is left to cert-manager or whatever else fills it in the cluster.",
 )
-@click.option(
-    "-p",
-    "--policy",
-    metavar="PATH",
-    envvar="TENANTGATE_POLICY",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    show_default="the shipped set",
-    help="Policy file or folder; repeatable.",
-)
-@click.option(
-    "-o",
-    "--output",
-    envvar="TENANTGATE_OUTPUT",
-    type=click.Choice(["yaml", "json"]),
-    default="yaml",
-    show_default=True,
-    help="Two YAML documents, or one JSON List.",
-)
+@POLICY
+@output_option("yaml", "json", text="Two YAML documents, or one JSON List.")
 def webhooks(
     service: str | None, url: str | None, ca: Path | None, policy: tuple[Path, ...], output: str
 ) -> None:

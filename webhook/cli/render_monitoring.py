@@ -2,6 +2,7 @@
 
 import click
 
+from webhook.cli.options import output_option
 from webhook.cli.printed import printed
 
 
@@ -15,15 +16,7 @@ from webhook.cli.printed import printed
     show_default=True,
     help="The namespace that the rules go to.",
 )
-@click.option(
-    "-o",
-    "--output",
-    envvar="TENANTGATE_OUTPUT",
-    type=click.Choice(["yaml", "json"]),
-    default="yaml",
-    show_default=True,
-    help="A YAML document, or a JSON List of one item.",
-)
+@output_option("yaml", "json", text="A YAML document, or a JSON List of one item.")
 def alerts(namespace: str, output: str) -> None:
     """Print alert rules, as a PrometheusRule of the Prometheus operator.
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import click
 
 from webhook.cli.manifests import Item, read_manifests
+from webhook.cli.options import POLICY, output_option
 from webhook.cli.printed import printed
 from webhook.cli.receives import adopted
 from webhook.core.model.fieldpath import ROOT
@@ -24,7 +25,7 @@ from webhook.store import load
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 
 
-@click.command(epilog="Every option has an environment variable: TENANTGATE_TENANT for --tenant.")
+@click.command()
 @click.argument("name")
 @click.option(
     "--tenant",
@@ -57,25 +58,8 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
     help="Files and folders that describe the cluster: labels and annotations are taken from the "
     "Namespace of this name there. Repeatable.",
 )
-@click.option(
-    "-p",
-    "--policy",
-    metavar="PATH",
-    envvar="TENANTGATE_POLICY",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    show_default="the shipped set",
-    help="Policy file or folder; repeatable.",
-)
-@click.option(
-    "-o",
-    "--output",
-    envvar="TENANTGATE_OUTPUT",
-    type=click.Choice(["yaml", "json"]),
-    default="yaml",
-    show_default=True,
-    help="YAML documents, or one JSON List.",
-)
+@POLICY
+@output_option("yaml", "json", text="YAML documents, or one JSON List.")
 def namespace(
     name: str,
     tenant: str,

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from webhook.cli.failure import Failure
+from webhook.cli.options import KUBE_CONTEXT, PATH, POLICY
 from webhook.cli.parsed import Parsed
 from webhook.settings import (
     LISTEN,
@@ -20,14 +22,7 @@ from webhook.settings import (
     tracing_is_configured,
 )
 
-_PATH = click.Path(path_type=Path)
 _SAMPLE = Path(__file__).parent.parent / "server" / "sample-review.json"
-
-
-class _NotStarted(click.ClickException):
-    """The webhook cannot serve as it was asked to."""
-
-    exit_code = 2
 
 
 @click.command()
@@ -48,20 +43,12 @@ class _NotStarted(click.ClickException):
     help=f"Where /healthz, /readyz and /metrics are answered, in plain HTTP.  [default: {OPS_LISTEN}; "
     f"in a cluster {OPS_LISTEN_IN_CLUSTER}]",
 )
-@click.option(
-    "-p",
-    "--policy",
-    metavar="PATH",
-    envvar="TENANTGATE_POLICY",
-    multiple=True,
-    type=_PATH,
-    help="Policy file or folder; repeatable.  [default: the shipped set]",
-)
+@POLICY
 @click.option(
     "--cert-dir",
     metavar="DIR",
     envvar="TENANTGATE_CERT_DIR",
-    type=_PATH,
+    type=PATH,
     default=Path("certs"),
     show_default=True,
     help="The folder of ca.crt, tls.crt and tls.key. Outside a cluster, an empty one gets a "
@@ -71,7 +58,7 @@ class _NotStarted(click.ClickException):
     "--client-ca",
     metavar="FILE",
     envvar="TENANTGATE_CLIENT_CA",
-    type=_PATH,
+    type=PATH,
     help="Answer only clients with a certificate of these authorities (PEM).  [default: anybody]",
 )
 @click.option(
@@ -86,22 +73,16 @@ class _NotStarted(click.ClickException):
     "--kubeconfig",
     metavar="FILE",
     envvar="TENANTGATE_KUBECONFIG",
-    type=_PATH,
+    type=PATH,
     help="Follow the cluster that this file names. In a pod, the cluster around it is followed.",
 )
-@click.option(
-    "--kube-context",
-    metavar="NAME",
-    envvar="TENANTGATE_KUBE_CONTEXT",
-    default="",
-    help="The kubeconfig context to use.",
-)
+@KUBE_CONTEXT
 @click.option(
     "--context",
     metavar="PATH",
     envvar="TENANTGATE_CONTEXT",
     multiple=True,
-    type=_PATH,
+    type=PATH,
     help="Files that describe a cluster, in place of one: Namespaces, ServiceAccounts, Roles and "
     "bindings; repeatable.",
 )
@@ -204,7 +185,7 @@ def _traces(wanted: bool | None) -> bool:
         return True
     missing = f"the libraries for tracing are not installed: pip install '{EXTRA}'"
     if wanted:
-        raise _NotStarted(missing)
+        raise Failure(missing)
     click.echo(f"warning: OTEL_EXPORTER_OTLP_ENDPOINT is set, but {missing}", err=True)
     return False
 
@@ -223,7 +204,7 @@ def _serve(settings: Settings) -> int:
             Clients(settings.client_ca).read()
         main, ops = bind(settings.listen), bind(settings.ops_listen)
     except (CertificateError, ListenError) as error:
-        raise _NotStarted(str(error)) from None
+        raise Failure(str(error)) from None
     reviews = Address(settings.listen.host, main.getsockname()[1])
     watched = Address(settings.ops_listen.host, ops.getsockname()[1])
 
@@ -256,9 +237,9 @@ def _check_facts(settings: Settings) -> Mapping[str, str]:
     try:
         cluster(settings, store)
     except (ContextError, RbacError) as error:
-        raise _NotStarted(f"--context cannot be used:\n{error}") from None
+        raise Failure(f"--context cannot be used:\n{error}") from None
     except ConfigurationError as error:
-        raise _NotStarted(str(error)) from None
+        raise Failure(str(error)) from None
     return store.current.texts
 
 

@@ -4,28 +4,21 @@ Of every object only what decisions read is kept. Readers take no lock: a change
 of a finished value. Live reads are for what the cache cannot have, and bounded in time.
 """
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from sys import intern
 from typing import Any, cast
 
 from webhook.cluster.access import Answers
-from webhook.cluster.client import Api, path_of
+from webhook.cluster.client import Api, namespace_path
 from webhook.cluster.live import MOST_OBJECTS, ROUTES, HostIndex, LiveWorld, Managed, Objects
+from webhook.cluster.sinks import AccountSink, NamespaceSink, RbacSink
 from webhook.cluster.watch import PACE, Pace, Watcher
-from webhook.core.model.marks import MANAGED, TENANT
+from webhook.core.model.marks import MANAGED
 from webhook.core.model.objects import JsonObject, Pod
 from webhook.core.model.request import Access
 from webhook.core.model.world import Namespace, Ref, World
-from webhook.core.rbac import Binding, Kind, Rbac, RbacIndex, Role, read_rbac
+from webhook.core.rbac import Kind, Rbac, RbacIndex
 
-_ANNOTATIONS = (
-    "openshift.io/",
-    "security.openshift.io/",
-    "tenantgate.io/",
-    "scheduler.alpha.kubernetes.io/",
-)
 _RBAC: Mapping[str, Kind] = {
     "roles": "Role",
     "rolebindings": "RoleBinding",
@@ -50,8 +43,8 @@ class ClusterCache:
     ) -> None:
         self._api = api
         self._timeout = timeout
-        self._namespaces = _Namespaces()
-        self._accounts = _ServiceAccounts()
+        self._namespaces = NamespaceSink()
+        self._accounts = AccountSink()
         self._hosts = HostIndex()
         self._managed = {"pods": Managed("Pod"), "serviceaccounts": Managed("ServiceAccount")}
         self._tenancy: list[Watcher[Any]] = []
@@ -67,7 +60,7 @@ class ClusterCache:
             self.access = Rbac(index)
             group = "/apis/rbac.authorization.k8s.io/v1"
             self._watchers += [
-                Watcher(api, resource, f"{group}/{resource}", _Rbac(kind, index), pace)
+                Watcher(api, resource, f"{group}/{resource}", RbacSink(kind, index), pace)
                 for resource, kind in _RBAC.items()
             ]
 
@@ -158,7 +151,7 @@ class ClusterCache:
         Raises:
             ClusterError: it gave no answer.
         """
-        path = path_of("api", "v1", "namespaces", name)
+        path = namespace_path(name)
         found = self._api.find(path, timeout=self._timeout)
         if not isinstance(found, dict):
             return None
@@ -172,7 +165,7 @@ class ClusterCache:
         Raises:
             ClusterError: it gave no answer.
         """
-        path = path_of("api", "v1", "namespaces", namespace, "pods", name)
+        path = namespace_path(namespace, "pods", name)
         return cast(Pod | None, self._api.find(path, timeout=self._timeout))
 
     def world(
@@ -221,134 +214,3 @@ class ClusterCache:
     def automount(self, namespace: str, service_account: str) -> bool | None:
         """Return a service account's own `automountServiceAccountToken`; None if it has none."""
         return self._accounts.get(namespace, service_account)
-
-
-_NamespaceRecord = tuple[int, Namespace]
-
-
-class _Namespaces:
-    """Namespaces by name. A live read may come between events, so the newer version wins."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, _NamespaceRecord] = {}
-        self._stamped: dict[str, tuple[str, ...]] = {}
-        self._writing = threading.Lock()
-
-    def get(self, name: str) -> Namespace | None:
-        record = self._known.get(name)
-        return record[1] if record else None
-
-    def read(self, obj: JsonObject) -> _NamespaceRecord:
-        metadata = _mapping(obj.get("metadata"))
-        annotations = _mapping(metadata.get("annotations"))
-        version = str(metadata.get("resourceVersion") or "")
-        return int(version) if version.isdecimal() else 0, Namespace(
-            name=intern(str(metadata.get("name"))),
-            labels=dict(_mapping(metadata.get("labels"))),
-            annotations={
-                key: value for key, value in annotations.items() if key.startswith(_ANNOTATIONS)
-            },
-            terminating=bool(metadata.get("deletionTimestamp")),
-        )
-
-    def of_tenant(self, tenant: str) -> Sequence[str]:
-        """Return the names of the namespaces that carry a tenant's stamp, sorted."""
-        return self._stamped.get(tenant, ())
-
-    def _stamp(self, record: _NamespaceRecord | None, *, gone: bool = False) -> None:
-        tenant = record[1].labels.get(TENANT) if record else None
-        if record is None or not tenant:
-            return
-        names = {*self._stamped.get(tenant, ())} - {record[1].name}
-        if not gone:
-            names.add(record[1].name)
-        if names:
-            self._stamped[tenant] = tuple(sorted(names))
-        else:
-            self._stamped.pop(tenant, None)
-
-    def replace(self, records: list[_NamespaceRecord]) -> None:
-        stamped: dict[str, set[str]] = {}
-        for _, namespace in records:
-            if tenant := namespace.labels.get(TENANT):
-                stamped.setdefault(tenant, set()).add(namespace.name)
-        with self._writing:
-            self._known = {record[1].name: record for record in records}
-            self._stamped = {tenant: tuple(sorted(names)) for tenant, names in stamped.items()}
-
-    def put(self, record: _NamespaceRecord) -> None:
-        with self._writing:
-            known = self._known.get(record[1].name)
-            if not known or known[0] <= record[0]:
-                self._stamp(known, gone=True)
-                self._known[record[1].name] = record
-                self._stamp(record)
-
-    def delete(self, namespace: str, name: str, version: int) -> None:
-        with self._writing:
-            known = self._known.get(name)
-            if known and known[0] <= version:
-                self._stamp(known, gone=True)
-                del self._known[name]
-
-
-_AccountRecord = tuple[str, str, bool | None]
-
-
-class _ServiceAccounts:
-    """Whether service accounts mount their token, by namespace and name."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, dict[str, bool | None]] = {}
-
-    def get(self, namespace: str, name: str) -> bool | None:
-        return self._known.get(namespace, {}).get(name)
-
-    def read(self, obj: JsonObject) -> _AccountRecord:
-        metadata = _mapping(obj.get("metadata"))
-        mount = obj.get("automountServiceAccountToken")
-        return (
-            intern(str(metadata.get("namespace"))),
-            intern(str(metadata.get("name"))),
-            mount if isinstance(mount, bool) else None,
-        )
-
-    def replace(self, records: list[_AccountRecord]) -> None:
-        known: dict[str, dict[str, bool | None]] = {}
-        for namespace, name, mount in records:
-            known.setdefault(namespace, {})[name] = mount
-        self._known = known
-
-    def put(self, record: _AccountRecord) -> None:
-        namespace, name, mount = record
-        self._known.setdefault(namespace, {})[name] = mount
-
-    def delete(self, namespace: str, name: str, version: int) -> None:
-        accounts = self._known.get(namespace, {})
-        accounts.pop(name, None)
-        if not accounts:
-            self._known.pop(namespace, None)
-
-
-class _Rbac:
-    """The RBAC objects of one kind, on their way into the index."""
-
-    def __init__(self, kind: Kind, index: RbacIndex) -> None:
-        self._kind = kind
-        self._index = index
-
-    def read(self, obj: JsonObject) -> Role | Binding:
-        return read_rbac(obj, self._kind)
-
-    def replace(self, records: list[Role | Binding]) -> None:
-        self._index.replace(self._kind, records)
-
-    def put(self, record: Role | Binding) -> None:
-        self._index.put(record)
-
-    def delete(self, namespace: str, name: str, version: int) -> None:
-        self._index.delete(self._kind, namespace, name)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -22,7 +23,7 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from webhook import __version__
-from webhook.core.model.marks import FIELD_MANAGER as FIELD_MANAGER
+from webhook.core.model.marks import FIELD_MANAGER
 from webhook.core.model.objects import Json, JsonObject
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Api:
         try:
             return self.get(path, timeout=timeout)
         except ApiError as error:
-            if error.status == 404:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
@@ -189,7 +190,7 @@ class Api:
         try:
             return self._send("DELETE", path, None, body, timeout)
         except ApiError as error:
-            if error.status == 404:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
@@ -361,6 +362,11 @@ class Lines:
 def path_of(*segments: str) -> str:
     """Return the URL path of these segments, each escaped."""
     return "".join(f"/{quote(segment, safe='')}" for segment in segments)
+
+
+def namespace_path(name: str, *inside: str) -> str:
+    """Return the URL path of a namespace, or of what is inside it and of the core group."""
+    return path_of("api", "v1", "namespaces", name, *inside)
 
 
 def connect(kubeconfig: Path | None = None, context: str = "") -> Api:

@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Literal
 
 from webhook.cluster.client import Api, ApiError, ClusterError, path_of
@@ -207,7 +208,7 @@ class Events:
                 self._create(series, count, last)
         except ClusterError as error:
             series.failures += 1
-            if isinstance(error, ApiError) and error.status == 404 and series.name:
+            if isinstance(error, ApiError) and error.status == HTTPStatus.NOT_FOUND and series.name:
                 series.name = ""  # it has expired: begin a new one
                 return 0
             if series.failures < _ATTEMPTS and not _final(error):
@@ -251,7 +252,11 @@ def _events(namespace: str) -> str:
 
 def _final(error: ClusterError) -> bool:
     """Tell whether asking again would get the same answer: refused, or the namespace is going."""
-    return isinstance(error, ApiError) and error.status < 500 and error.status != 429
+    return (
+        isinstance(error, ApiError)
+        and error.status < 500
+        and error.status != HTTPStatus.TOO_MANY_REQUESTS
+    )
 
 
 def _reference(obj: JsonObject) -> JsonObject:

@@ -1,6 +1,7 @@
 """What isolation rules compare with, from a live cluster: indexes that hold only what is compared."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from sys import intern
 from typing import Any, Protocol
 
@@ -206,7 +207,7 @@ class Objects:
             try:
                 served: Any = self._api.get(path_of("apis", group), timeout=self._timeout)
             except ApiError as error:
-                if error.status != 404:
+                if error.status != HTTPStatus.NOT_FOUND:
                     raise
                 return ""
             preferred = served.get("preferredVersion") if isinstance(served, Mapping) else None

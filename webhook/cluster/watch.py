@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
@@ -24,8 +25,6 @@ LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_NOT_FOUND = 404
-_GONE = 410
 _PATIENCE = 3
 """After so many failed attempts to go on from the last version, the resource is listed anew."""
 
@@ -97,7 +96,7 @@ class Watcher(Generic[T]):
         resource: str,
         path: str,
         sink: Sink[T],
-        pace: Pace,
+        pace: Pace = PACE,
         *,
         selector: str = "",
         optional: bool = False,
@@ -259,14 +258,14 @@ class Watcher(Generic[T]):
         """Note a failure; return the seconds to wait before the next attempt."""
         if self._stopping.is_set():
             return 0
-        if self._optional and isinstance(error, ApiError) and error.status == _NOT_FOUND:
+        if self._optional and isinstance(error, ApiError) and error.status == HTTPStatus.NOT_FOUND:
             self._sink.replace([])
             self._version, self._failure = "", ""
             self._heard = time.monotonic()
             self.synced = True
             return self._pace.absent
         self._failures += 1
-        if isinstance(error, ApiError) and error.status == _GONE:
+        if isinstance(error, ApiError) and error.status == HTTPStatus.GONE:
             # No fault at first: what we know is older than what the server still remembers.
             self._version = ""
             if self._failures == 1:

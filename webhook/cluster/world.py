@@ -4,9 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from webhook.cluster.wildcards import Wildcards
+from webhook.core.model.loose import items, mapping
 from webhook.core.model.marks import MANAGED, TENANT
 from webhook.core.model.objects import Json, JsonObject
-from webhook.core.model.world import HostUse, Namespace, Ref, annotations, labels, plural
+from webhook.core.model.world import (
+    HostUse,
+    Namespace,
+    Ref,
+    annotations,
+    is_terminating,
+    labels,
+    plural,
+)
 
 _ROUTES = frozenset({"httproutes", "grpcroutes", "tlsroutes"})
 
@@ -17,26 +26,22 @@ def host_uses(value: JsonObject, ref: Ref) -> Iterator[HostUse]:
     if not isinstance(spec, Mapping):
         return
     if ref.resource == "ingresses":
-        for rule in _list(spec.get("rules")):
+        for rule in items(spec.get("rules")):
             http = rule.get("http") if isinstance(rule, Mapping) else None
-            found = _list(http.get("paths")) if isinstance(http, Mapping) else ()
+            found = items(http.get("paths")) if isinstance(http, Mapping) else ()
             paths = [str(item.get("path") or "/") for item in found if isinstance(item, Mapping)]
             for path in paths or [""]:
                 yield HostUse(_host(rule.get("host")), path, ref)
-        for tls in _list(spec.get("tls")):
-            for name in _list(tls.get("hosts") if isinstance(tls, Mapping) else None):
+        for tls in items(spec.get("tls")):
+            for name in items(tls.get("hosts") if isinstance(tls, Mapping) else None):
                 yield HostUse(_host(name), "", ref)
     elif ref.resource in _ROUTES:
-        for name in _list(spec.get("hostnames")):
+        for name in items(spec.get("hostnames")):
             yield HostUse(_host(name), "", ref)
 
 
 def _host(value: Any) -> str:
     return str(value or "").lower().rstrip(".")
-
-
-def _list(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else ()
 
 
 class OfflineWorld:
@@ -54,14 +59,13 @@ class OfflineWorld:
                 self._add(value)
 
     def _add(self, value: JsonObject) -> None:
-        metadata = value.get("metadata")
-        metadata = metadata if isinstance(metadata, Mapping) else {}
+        metadata = mapping(value.get("metadata"))
         group = str(value.get("apiVersion", "")).rpartition("/")[0]
         name, namespace = str(metadata.get("name", "")), str(metadata.get("namespace", ""))
         ref = Ref(group, plural(str(value.get("kind", ""))), namespace, name)
         self._objects[ref] = value
         if ref.resource == "namespaces" and not group:
-            self._add_namespace(name, value, metadata)
+            self._add_namespace(name, value)
         if labels(value).get(MANAGED) == "true":
             self._managed.setdefault((ref.resource, namespace), []).append(value)
         uses = list(host_uses(value, ref))
@@ -72,14 +76,12 @@ class OfflineWorld:
             else:
                 self._hosts.setdefault(host, []).extend(of_host)
 
-    def _add_namespace(self, name: str, value: JsonObject, metadata: JsonObject) -> None:
-        status = value.get("status")
-        phase = status.get("phase") if isinstance(status, Mapping) else ""
+    def _add_namespace(self, name: str, value: JsonObject) -> None:
         found = Namespace(
             name,
             {**labels(value), "kubernetes.io/metadata.name": name},
             annotations(value),
-            bool(metadata.get("deletionTimestamp")) or phase == "Terminating",
+            is_terminating(value),
         )
         self._namespaces[name] = found
         if tenant := found.labels.get(TENANT):

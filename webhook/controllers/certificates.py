@@ -7,7 +7,7 @@ The Secrets are read now and then rather than watched: a watch would need the ri
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from webhook.certs.registered import (
@@ -18,12 +18,13 @@ from webhook.certs.registered import (
     trust_of,
 )
 from webhook.certs.rotate import Change, ManagedElsewhereError, Outcome, UnsettledError, rotate
-from webhook.certs.secret import SecretStore
+from webhook.certs.secret import TLS_SECRET, SecretStore
 from webhook.cluster.client import ApiError, ClusterError
 from webhook.cluster.events import EventType
-from webhook.cluster.watch import PACE, Pace, Watcher
+from webhook.cluster.watch import Watcher
+from webhook.controllers.following import Following
 from webhook.controllers.known import Known
-from webhook.controllers.loop import Context, Enqueue
+from webhook.controllers.loop import Context
 from webhook.core.registration import Target, Url
 from webhook.core.rotation import Step, Terms
 from webhook.metrics import Reading
@@ -60,47 +61,27 @@ def names_of(target: Target, others: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*service_names(target.namespace, target.name), *others)))
 
 
-class Certificates:
+class Certificates(Following):
     """Looks at certificates and registrations, and takes the steps of a rotation that are due.
 
     Args:
         context: what every controller works with.
         certifying: how.
-        pace: how often and how long the watches wait.
     """
 
     name = "certificates"
 
-    def __init__(self, context: Context, certifying: Certifying, *, pace: Pace = PACE) -> None:
-        self._context, self._certifying = context, certifying
+    def __init__(self, context: Context, certifying: Certifying) -> None:
+        super().__init__(context)
+        self._certifying = certifying
         self._store = SecretStore(context.api, context.namespace)
-        self._enqueue: Enqueue = lambda key: None
         self._readings: tuple[Reading, ...] = ()
         self._elsewhere = ""
         api, known = context.api, Known(trust_of, self._changed)
-        self._watchers: list[Watcher[Any]] = [
-            Watcher(
-                *(api, f"own {plural}", registrations_path(plural), known, pace), selector=PART_OF
-            )
+        self._watchers = [
+            Watcher(api, f"own {plural}", registrations_path(plural), known, selector=PART_OF)
             for plural in (REGISTRATIONS if certifying.source == "managed" else ())
         ]
-
-    def start(self, enqueue: Enqueue) -> None:
-        """Follow the registrations, and look at everything."""
-        self._enqueue = enqueue
-        for watcher in self._watchers:
-            watcher.start()
-        self.resync()
-
-    def stop(self) -> None:
-        """Stop following."""
-        for watcher in self._watchers:
-            watcher.stop()
-
-    @property
-    def synced(self) -> bool:
-        """Whether every registration was listed once."""
-        return all(watcher.synced for watcher in self._watchers)
 
     def policies_changed(self) -> None:
         """Certificates do not depend on policies."""
@@ -182,7 +163,7 @@ class Certificates:
         self._context.lines.event(level, __name__, text, event_type)
 
     def _emit(self, of_type: EventType, reason: str, text: str) -> None:
-        metadata = {"name": self._store.tls, "namespace": self._store.namespace}
+        metadata = {"name": TLS_SECRET, "namespace": self._store.namespace}
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
         self._context.events.emit(secret, of_type, reason, text)
 

@@ -9,17 +9,18 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
-from webhook.cluster.client import ApiError, path_of
-from webhook.cluster.watch import PACE, Pace, Watcher
+from webhook.cluster.client import ApiError, namespace_path
+from webhook.cluster.watch import Watcher
 from webhook.controllers.known import Known
 from webhook.controllers.loop import Context, Enqueue
 from webhook.core.model.marks import LABEL_SYNC, MINIMUM_STANDARD
 from webhook.core.model.objects import JsonObject
 from webhook.core.model.ranges import UID_RANGE, RangeError
 from webhook.core.model.request import EVERYTHING
-from webhook.core.model.world import Namespace, annotations, labels
+from webhook.core.model.world import Namespace, annotations, is_terminating, labels
 from webhook.core.platform import Platform
 from webhook.core.policyset import PolicySet
 from webhook.core.provisioning.label_sync import (
@@ -46,7 +47,6 @@ _RBAC: Mapping[str, Kind] = {
 _READ_LABELS = (*LABELS, LABEL_SYNC)
 _READ_ANNOTATIONS = (MINIMUM_STANDARD, UID_RANGE)
 _TIMEOUT = 10.0
-_CONFLICT = 409
 _LISTING = 0.2
 """Seconds until it is asked again whether everything was listed."""
 
@@ -63,12 +63,11 @@ class LabelSync:
 
     Args:
         context: what every controller works with.
-        pace: how often and how long the watches wait.
     """
 
     name = "labels"
 
-    def __init__(self, context: Context, *, pace: Pace = PACE) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
         self._enqueue: Enqueue = lambda key: None
         self._namespaces = Known(_reduced, self._namespace_changed)
@@ -78,15 +77,14 @@ class LabelSync:
         self._sccs: tuple[PolicySet | None, Sequence[JsonObject]] = (None, ())
         api, group = context.api, "/apis/rbac.authorization.k8s.io/v1"
         self._watchers: list[Watcher[Any]] = [
-            Watcher(api, "namespaces", "/api/v1/namespaces", self._namespaces, pace),
-            Watcher(api, "serviceaccounts", "/api/v1/serviceaccounts", self._accounts, pace),
+            Watcher(api, "namespaces", "/api/v1/namespaces", self._namespaces),
+            Watcher(api, "serviceaccounts", "/api/v1/serviceaccounts", self._accounts),
             *(
                 Watcher(
                     api,
                     resource,
                     f"{group}/{resource}",
                     Known(partial(_without_people, kind), partial(self._rbac_changed, kind)),
-                    pace,
                 )
                 for resource, kind in _RBAC.items()
             ),
@@ -145,12 +143,12 @@ class LabelSync:
             return None
         if (sync := plan(record.namespace, record.owners, level)) is None:
             return None
-        path = path_of("api", "v1", "namespaces", key)
+        path = namespace_path(key)
         body = sync.body(key, record.uid)
         try:
             self._context.api.apply(path, body, timeout=_TIMEOUT, force=sync.force, manager=MANAGER)
         except ApiError as error:
-            if error.status != _CONFLICT:
+            if error.status != HTTPStatus.CONFLICT:
                 raise
             self._count("conflict")
             LOG.warning("namespace %s: its Pod Security labels stay as they are: %s", key, error)
@@ -237,13 +235,12 @@ def _is_wanted(platform: Platform) -> bool:
 
 def _reduced(obj: JsonObject) -> _Record:
     metadata: Any = obj["metadata"]
-    phase = (obj.get("status") or {}).get("phase")
     found, notes = labels(obj), annotations(obj)
     namespace = Namespace(
         name=str(metadata["name"]),
         labels={key: found[key] for key in _READ_LABELS if key in found},
         annotations={key: notes[key] for key in _READ_ANNOTATIONS if key in notes},
-        terminating=bool(metadata.get("deletionTimestamp")) or phase == "Terminating",
+        terminating=is_terminating(obj),
     )
     return _Record(namespace, str(metadata["uid"]), owners(obj))
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 from webhook.cluster.client import Api, ApiError, ClusterError, path_of
 from webhook.core.model.objects import Json, JsonObject
@@ -19,7 +20,6 @@ from webhook.core.model.objects import Json, JsonObject
 LOG = logging.getLogger(__name__)
 
 LEASE = "tenantgate-controller"
-_CONFLICT = 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,6 @@ class Election:
         api: the way to the API server.
         namespace: where the lease is.
         identity: the candidate's name, unlike that of every other.
-        name: the lease's name.
         timing: how long things take.
         clock: the time in seconds, from anywhere.
         now: the time of day in UTC, which is written and never compared.
@@ -56,7 +55,6 @@ class Election:
         namespace: str,
         identity: str,
         *,
-        name: str = LEASE,
         timing: Timing = TIMING,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -66,8 +64,8 @@ class Election:
         self._collection = path_of(
             "apis", "coordination.k8s.io", "v1", "namespaces", namespace, "leases"
         )
-        self._path = self._collection + path_of(name)
-        self._name, self._namespace = name, namespace
+        self._path = self._collection + path_of(LEASE)
+        self._namespace = namespace
         self.timing = timing
         self._clock = clock
         self._now = now
@@ -117,7 +115,7 @@ class Election:
             ours = self._renew() if self.leading else self._take()
         except ClusterError as error:
             if self.problem != str(error):
-                LOG.warning("the lease %s could not be asked for: %s", self._name, error)
+                LOG.warning("the lease %s could not be asked for: %s", LEASE, error)
             self.problem = str(error)
             return False
         self.problem = ""
@@ -134,7 +132,7 @@ class Election:
         try:
             self._note(self._put(spec))
         except ClusterError as error:
-            LOG.warning("the lease %s was not given back, it runs out: %s", self._name, error)
+            LOG.warning("the lease %s was not given back, it runs out: %s", LEASE, error)
 
     def pause(self) -> float:
         """Return the seconds to wait for before the next attempt to take the lease."""
@@ -164,13 +162,13 @@ class Election:
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"name": self._name, "namespace": self._namespace},
+            "metadata": {"name": LEASE, "namespace": self._namespace},
             "spec": self._wanted(),
         }
         try:
             made = self._api.post(self._collection, body, timeout=self.timing.deadline / 2)
         except ApiError as error:
-            if error.status == _CONFLICT:
+            if error.status == HTTPStatus.CONFLICT:
                 return False
             raise
         self._note(made)
@@ -181,7 +179,7 @@ class Election:
         try:
             self._note(self._put(self._wanted()))
         except ApiError as error:
-            if error.status != _CONFLICT:
+            if error.status != HTTPStatus.CONFLICT:
                 raise
             # Somebody wrote it: perhaps ourselves, and the answer was lost.
             found = self._api.find(self._path, timeout=self.timing.deadline / 2)

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from webhook.controllers.access import Access
 from webhook.controllers.certificates import Certificates, Certifying
 from webhook.controllers.labels import LabelSync
-from webhook.controllers.ledger import LedgerRepair
-from webhook.controllers.lifecycle import Lifecycle
 from webhook.controllers.loop import Context, Controller
-from webhook.controllers.namespaces import Namespaces
-from webhook.controllers.ranges import Ranges
-from webhook.controllers.registration import Keeping, Registration
+from webhook.controllers.namespaces.controller import Namespaces
+from webhook.controllers.ownership.access import Access
+from webhook.controllers.ownership.lifecycle import Lifecycle
+from webhook.controllers.ranges.claims import Ranges
+from webhook.controllers.ranges.repair import LedgerRepair
+from webhook.controllers.registration.controller import Keeping, Registration
 
 
 def controllers(context: Context, keeping: Keeping, certifying: Certifying) -> Iterator[Controller]:

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 
 from webhook.cluster.client import ApiError, ClusterError
 from webhook.controllers.lease import Election
@@ -30,7 +31,6 @@ _LOST_PATIENCE = 2.0
 _TICK = 1.0
 _POLL = 0.02
 _GLANCE = 0.2
-_CONFLICT = 409
 
 
 class _Background(threading.local):
@@ -113,7 +113,7 @@ class Loop:
         asked = min(error.retry_after, 60) if isinstance(error, ApiError) else 0
         wait = self.queue.retry(key, asked)
         name = self.controller.name
-        if status == _CONFLICT:
+        if status == HTTPStatus.CONFLICT:
             LOG.debug("%s %s: changed meanwhile, looked at again: %s", name, key, error)
             return
         self._context.metrics.count("tenantgate_controller_errors_total", name)

@@ -74,11 +74,12 @@ def judge(request: Request) -> Decision:
             )
     except PolicyError as error:
         problems += error.problems
+    # Forbidden and not Invalid, of which `kubectl edit` shows no message.
     return Decision(
         allowed=False,
         message=_refusal(request, problems),
-        code=422,
-        reason="Invalid",
+        code=403,
+        reason="Forbidden",
         object=request.object,
     )
 

@@ -20,8 +20,8 @@ from webhook.core.tenancy.registry import Registry, conflicts
 
 if TYPE_CHECKING:
     from webhook.core.mutation.document import WorkloadDefaults
-    from webhook.core.provisioning.contents import Content
-    from webhook.core.provisioning.template import NamespaceTemplate
+    from webhook.core.provisioning.templates.contents import Content
+    from webhook.core.provisioning.templates.document import NamespaceTemplate
     from webhook.core.tenancy.tenant import Tenant
 
 _LIST = ("v1", "List")
@@ -148,10 +148,10 @@ def digest(texts: Mapping[str, str]) -> str:
 def _form_of_template(kind: str) -> Any:
     """Return the module that reads a kind of template; few sets hold OpenShift's."""
     if kind == "Template":
-        from webhook.core.provisioning import openshift
+        from webhook.core.provisioning.templates import openshift
 
         return openshift
-    from webhook.core.provisioning import template
+    from webhook.core.provisioning.templates import document as template
 
     return template
 
@@ -273,8 +273,8 @@ class _Reader:
         return mistakes
 
     def _tenant(self, value: dict[str, Any], at: FieldPath) -> list[Mistake]:
+        from webhook.core.tenancy.document import mistakes as mistakes_in
         from webhook.core.tenancy.tenant import Tenant  # few sets hold one
-        from webhook.core.tenancy.tenant import mistakes as mistakes_in
 
         mistakes = mistakes_in(value)
         if not mistakes:
@@ -323,8 +323,8 @@ class _Reader:
         provided = [tenant for tenant in self._tenants.values() if tenant[0].provision]
         if not (self._templates or provided) or self._broken_templates:
             return ()
-        from webhook.core.provisioning.agreement import Provisions, template_mistakes
-        from webhook.core.provisioning.contents import oddities
+        from webhook.core.provisioning.templates.agreement import Provisions, template_mistakes
+        from webhook.core.provisioning.templates.contents import oddities
 
         found = tuple(sorted((each for each, *_ in self._templates), key=lambda each: each.order))
         platform = self.platform or Platform()

@@ -207,8 +207,6 @@ CONTROLLER = (
     ),
 )
 
-ALERTS = (*WEBHOOK, *CONTROLLER)
-
 
 def prometheus_rule(namespace: str) -> JsonObject:
     """Return the alert rules as the Prometheus operator reads them.

@@ -122,13 +122,6 @@ def _said(result: Result, color: bool) -> str:
 _GRANTED: Mapping[str, str] = {"serviceaccount": "service account", "user": "creator"}
 
 
-def _by(result: Result) -> str:
-    if not result.scc:
-        return ""
-    subject = _GRANTED.get(result.subject)
-    return f" by {result.scc}" + (f" (granted to its {subject})" if subject else "")
-
-
 def _closest(result: Result) -> str:
     if result.closest:
         return f'; "{result.closest}" comes closest'

@@ -4,13 +4,15 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from tests.cluster.cluster import ADMIN, ALICE
 from tests.cluster.objects import pod
 from tests.cluster.provisioning.parts import ACCOUNT_DEFAULT, DENY, NOTE, PROVISIONED, made
-from webhook.cluster.client import ApiError, connect
+from webhook.cluster.client import Api, ApiError, connect
+from webhook.core.model.objects import Json
 
 NAMESPACES, AT_ONCE = 1000, 4
 LISTS = {
@@ -30,7 +32,7 @@ def test_a_thousand_namespaces_and_pods_back_to_back(cluster, policies):
     answers: Counter[str] = Counter()
     guard = threading.Lock()
 
-    def create(path, body, api=alice):
+    def create(path: str, body: Any, api: Api = alice) -> Json:
         """Create an object, and try again as long as the answer says that this helps."""
         for _ in range(1000):
             try:

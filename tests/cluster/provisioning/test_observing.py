@@ -19,8 +19,8 @@ from tests.cluster.provisioning.parts import (
 )
 from tests.cluster.running import Running
 from tests.cluster.tenantgate import NAMESPACE
-from webhook.controllers.namespaces import Namespaces
-from webhook.controllers.ranges import Ranges
+from webhook.controllers.namespaces.controller import Namespaces
+from webhook.controllers.ranges.claims import Ranges
 
 NETWORKS = {key: ["::/64"] for key in ("podCIDRs", "serviceCIDRs", "nodeCIDRs")}
 

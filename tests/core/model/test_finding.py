@@ -1,5 +1,6 @@
 """How values and findings read."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,25 @@ def test_a_value_is_shown_on_one_line(value, text):
 def test_a_long_value_is_cut() -> None:
     assert shown("x" * 1000) == '"' + "x" * 252 + "..."
     assert len(shown([1] * 1000)) == 256
+
+
+def test_a_long_annotation_is_told_by_its_size_alone() -> None:
+    """It may be all of an object, a Secret's data with it."""
+    value = "hunter2 " + "ü" * 300
+    finding = Finding(
+        path=FieldPath.parse("metadata.annotations[a.io/b]"),
+        observed=value,
+        allowed="not set",
+        fix=f"drop {value.replace(' ', '')} there",
+        rule="r",
+        why=f"The annotation says {value}",
+    )
+
+    assert line(finding) == (
+        "The annotation says (a text of 608 bytes): metadata.annotations[a.io/b] is a text of 608 "
+        "bytes; allowed: not set. Fix: drop (a text of 607 bytes) there. [r]"
+    )
+    assert "hunter2" in line(replace(finding, path=FieldPath.parse("spec.host")))
 
 
 def test_a_finding_says_where_what_and_how_to_mend_it() -> None:

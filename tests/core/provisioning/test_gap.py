@@ -1,10 +1,13 @@
 """Until a tenant's namespace is provisioned its pods wait, and nobody else's do."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from webhook.core.engine import decide
+from webhook.core.model.finding import Decision
 from webhook.core.model.marks import PROVISIONED, TENANT
 from webhook.core.model.request import EVERYTHING, Facts, Request, User
 from webhook.core.model.world import Namespace, NoWorld
@@ -77,7 +80,7 @@ ADMIN = User("paula", ("platform-admins", "system:authenticated"))
 class World(NoWorld):
     """One namespace."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
 
     def namespace(self, name):
@@ -89,11 +92,17 @@ class Anybody:
         return EVERYTHING
 
 
-def created(user=OWNER, tenant="acme", annotations=RANGES, privileged=False, **changes):
+def created(
+    user: User = OWNER,
+    tenant: str = "acme",
+    annotations: Mapping[str, str] = RANGES,
+    privileged: bool = False,
+    **changes: Any,
+) -> Decision:
     """Return what is decided on a pod in a namespace that looks like this."""
     labels = {TENANT: tenant} if tenant else {}
     namespace = Namespace("shop", labels, annotations)
-    container = {"name": "app", "image": "app", "resources": {}}
+    container: dict[str, Any] = {"name": "app", "image": "app", "resources": {}}
     if privileged:
         container["securityContext"] = {"privileged": True}
     pod = {

@@ -37,10 +37,11 @@ from webhook.core.model.request import Request, User
 from webhook.core.model.world import Ref, plural
 from webhook.core.platform import Platform, read_platform
 from webhook.core.tenancy.admission import Verdict, case_of, judge, target
+from webhook.core.tenancy.document import mistakes
 from webhook.core.tenancy.registry import Registry, conflicts
 from webhook.core.tenancy.rule import Case, Rule
 from webhook.core.tenancy.rules import RULES
-from webhook.core.tenancy.tenant import Tenant, mistakes
+from webhook.core.tenancy.tenant import Tenant
 
 FOLDER = Path(__file__).parent / "rules"
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in RULES}

@@ -6,7 +6,8 @@ import pytest
 
 from tests.core.samples import changed
 from webhook.core.policyset import PolicyError, parse_policies
-from webhook.core.tenancy.tenant import Tenant, mistakes
+from webhook.core.tenancy.document import mistakes
+from webhook.core.tenancy.tenant import Tenant
 
 MINIMAL: dict[str, Any] = {
     "apiVersion": "tenantgate.io/v1",

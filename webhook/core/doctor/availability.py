@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webhook.core.doctor.diagnosis import Diagnosis, Level
-from webhook.core.doctor.hook import mapping
+from webhook.core.doctor.hook import name_of
 from webhook.core.doctor.scene import Scene
+from webhook.core.model.loose import mapping
 from webhook.core.model.objects import JsonObject
 from webhook.core.model.selector import SelectorError, read_selector
 from webhook.core.registration import Service
@@ -63,7 +64,7 @@ def _endpoints(scene: Scene, target: Service) -> Iterator[Diagnosis]:
 
 
 def _deployment(deployment: JsonObject, scene: Scene) -> Iterator[Diagnosis]:
-    where = f"Deployment {_namespace(deployment)}/{_name(deployment)}"
+    where = f"Deployment {_namespace(deployment)}/{name_of(deployment)}"
     spec = mapping(deployment.get("spec"))
     found = spec.get("replicas")
     replicas = found if isinstance(found, int) else 1
@@ -101,7 +102,7 @@ def _budgets(
         seen = "no PodDisruptionBudget: a drain may take all of its pods at once"
         yield _told("warn", where, seen, "maxUnavailable: 1", "add a PodDisruptionBudget")
     for budget in mine:
-        spec, place = mapping(budget.get("spec")), f"PodDisruptionBudget {_name(budget)}"
+        spec, place = mapping(budget.get("spec")), f"PodDisruptionBudget {name_of(budget)}"
         spare = _spare(spec, replicas)
         if spare >= replicas:
             seen = "lets a drain take all pods at once"
@@ -142,16 +143,12 @@ def _pod_labels(deployment: JsonObject) -> Mapping[str, str]:
 
 def _one(objects: tuple[JsonObject, ...], namespace: str, name: str) -> JsonObject | None:
     return next(
-        (each for each in objects if (_namespace(each), _name(each)) == (namespace, name)), None
+        (each for each in objects if (_namespace(each), name_of(each)) == (namespace, name)), None
     )
 
 
 def _namespace(obj: JsonObject) -> str:
     return str(mapping(obj.get("metadata")).get("namespace") or "")
-
-
-def _name(obj: JsonObject) -> str:
-    return str(mapping(obj.get("metadata")).get("name") or "")
 
 
 def _told(

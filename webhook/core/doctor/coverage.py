@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from webhook.core.doctor.diagnosis import Diagnosis, Level
-from webhook.core.doctor.hook import Asked, Hook, mapping, requests
+from webhook.core.doctor.hook import Asked, Hook, requests
 from webhook.core.doctor.scene import Scene
+from webhook.core.model.loose import mapping
 
 CHECK = "coverage"
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
+from webhook.core.model.loose import mapping
 from webhook.core.model.objects import JsonObject
 from webhook.core.model.selector import SelectorError, read_selector
 
@@ -113,7 +114,7 @@ def hooks(configurations: tuple[JsonObject, ...]) -> Iterator[Hook]:
         "ValidatingWebhookConfiguration": "validate",
     }
     for kind, phase in phases.items():
-        named = [(_name(each), each) for each in configurations if each.get("kind") == kind]
+        named = [(name_of(each), each) for each in configurations if each.get("kind") == kind]
         for name, each in sorted(named, key=lambda pair: pair[0]):
             for entry in each.get("webhooks") or ():
                 if isinstance(entry, Mapping):
@@ -160,10 +161,6 @@ def _covers(pattern: str, resource: str) -> bool:
     )
 
 
-def mapping(value: Any) -> Mapping[str, Any]:
-    """Return a JSON object, an empty one for whatever is none."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def _name(configuration: JsonObject) -> str:
-    return str(mapping(configuration.get("metadata")).get("name") or "")
+def name_of(obj: JsonObject) -> str:
+    """Return the name of an object, an empty one where it has none."""
+    return str(mapping(obj.get("metadata")).get("name") or "")

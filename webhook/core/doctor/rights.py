@@ -78,11 +78,10 @@ def _told(subject: str, binding: Binding, verbs: tuple[str, ...], scene: Scene) 
 
 def _is_tenants(subject: str, scene: Scene) -> bool:
     """Tell whether a subject belongs to a tenant, by its file or by its namespace."""
-    kind, _, name = subject.partition(":")
     for tenant in scene.policies.registry.tenants.values():
         if any(_key(each) == subject for each in (*tenant.owners, *tenant.members)):
             return True
-    namespace = _namespace(kind, name)
+    namespace = _namespace(subject.partition(":")[2])
     if not namespace:
         return False
     stamped = scene.labels_of(namespace).get("tenantgate.io/tenant")
@@ -101,7 +100,7 @@ def _is_platform(subject: str, scene: Scene) -> bool:
     if kind == "Group":
         own = f"system:serviceaccounts:{platform.engine_namespace}"
         return name in platform.admins.groups or name in ("system:masters", "system:nodes", own)
-    if (namespace := _namespace(kind, name)) in ("kube-system", platform.engine_namespace):
+    if (namespace := _namespace(name)) in ("kube-system", platform.engine_namespace):
         return True
     if namespace:
         return _is_listed(namespace, name.rpartition(":")[2], platform)
@@ -113,7 +112,7 @@ def _is_listed(namespace: str, name: str, platform: Platform) -> bool:
     return f"{namespace}/{name}" in accounts or f"{namespace}/*" in accounts
 
 
-def _namespace(kind: str, name: str) -> str:
+def _namespace(name: str) -> str:
     """Return the namespace of a service account, or of a group of all that are in one."""
     for prefix in ("system:serviceaccount:", "system:serviceaccounts:"):
         if name.startswith(prefix):

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from webhook.core.doctor.hook import Hook, hooks, mapping
+from webhook.core.doctor.hook import Hook, hooks
+from webhook.core.model.loose import mapping
 from webhook.core.model.objects import JsonObject
 from webhook.core.policyset import PolicySet
 from webhook.core.registration import Service, Target, Url, excluded_namespaces, registration

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webhook.core.doctor.diagnosis import Diagnosis, Level
-from webhook.core.doctor.hook import NAME_KEY, Hook, mapping
+from webhook.core.doctor.hook import NAME_KEY, Hook
 from webhook.core.doctor.scene import Scene
+from webhook.core.model.loose import mapping
 from webhook.core.model.marks import PROTECTED_NAMESPACE_KEYS
 from webhook.core.model.pattern import any_glob
 

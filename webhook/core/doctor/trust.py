@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from webhook.core.doctor.diagnosis import Diagnosis, Level
-from webhook.core.doctor.hook import mapping
 from webhook.core.doctor.scene import Scene, Trust
+from webhook.core.model.loose import mapping
 
 CHECK = "certificates"
 

@@ -1,7 +1,7 @@
 """What was found wrong, and what was decided."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -122,6 +122,12 @@ def shown(value: Any) -> str:
     else:
         text = str(value)
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
+
+
+def listing(names: Sequence[object], most: int) -> str:
+    """Return names as a message lists them: the first so many, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
 
 
 def line(finding: Finding) -> str:

@@ -122,6 +122,13 @@ def annotations(value: object) -> Mapping[str, str]:
     return _metadata(value, "annotations")
 
 
+def is_terminating(namespace: JsonObject) -> bool:
+    """Tell whether a Namespace object is being deleted: by its mark, or by its phase."""
+    metadata, status = namespace.get("metadata"), namespace.get("status")
+    marked = isinstance(metadata, Mapping) and bool(metadata.get("deletionTimestamp"))
+    return marked or (isinstance(status, Mapping) and status.get("phase") == "Terminating")
+
+
 def _metadata(value: object, key: str) -> Mapping[str, str]:
     metadata = value.get("metadata") if isinstance(value, Mapping) else None
     found = metadata.get(key) if isinstance(metadata, Mapping) else None

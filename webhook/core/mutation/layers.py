@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from webhook.core.mutation.document import PodDefaults, WorkloadDefaults
 
 Policies = tuple[WorkloadDefaults, ...]
-V = TypeVar("V")
 
 
 class Lent(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any
 
 from webhook.core.mutation.layers import PodLayer
 from webhook.core.mutation.pods import KINDS, Draft
-from webhook.core.workload import TOKEN_VOLUME
+from webhook.core.serverdefaults import TOKEN_VOLUME
 
 
 def fill(draft: Draft, layer: PodLayer) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from webhook.core.model.marks import TENANT
 from webhook.core.model.world import Namespace
 from webhook.core.platform import Platform
-from webhook.core.provisioning.template import NamespaceTemplate
+from webhook.core.provisioning.templates.document import NamespaceTemplate
 from webhook.core.tenancy.registry import Registry
 
 if TYPE_CHECKING:

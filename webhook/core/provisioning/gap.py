@@ -14,7 +14,7 @@ from webhook.core.model.request import Request
 from webhook.core.model.world import Namespace
 from webhook.core.platform import Platform
 from webhook.core.provisioning.choice import is_served
-from webhook.core.provisioning.template import NamespaceTemplate
+from webhook.core.provisioning.templates.document import NamespaceTemplate
 from webhook.core.tenancy.registry import Registry
 
 

@@ -12,12 +12,13 @@ from webhook.core.model.objects import JsonObject
 from webhook.core.model.quantity import canonical
 from webhook.core.model.world import Namespace
 from webhook.core.platform import Platform
-from webhook.core.provisioning import openshift, parameters, shorthands
+from webhook.core.provisioning import shorthands
 from webhook.core.provisioning.choice import is_left_alone, serving, tenant_of
 from webhook.core.provisioning.label_sync import forced_labels
-from webhook.core.provisioning.objects import identity, quantities
-from webhook.core.provisioning.parameters import Values, substitute
-from webhook.core.provisioning.template import NamespaceTemplate
+from webhook.core.provisioning.templates import openshift, parameters
+from webhook.core.provisioning.templates.document import NamespaceTemplate
+from webhook.core.provisioning.templates.objects import identity, quantities
+from webhook.core.provisioning.templates.parameters import Values, substitute
 from webhook.core.tenancy.registry import Registry
 
 _FIRST = ("ResourceQuota", "LimitRange", "NetworkPolicy")

@@ -19,10 +19,9 @@ from webhook.core.rbac.documents import (
     RbacError,
     RbacProblem,
     Role,
-    is_rbac,
-    read_rbac,
 )
 from webhook.core.rbac.index import RbacIndex
+from webhook.core.rbac.reader import is_rbac, read_rbac
 
 __all__ = [
     "KINDS",
@@ -63,7 +62,6 @@ class Rbac:
         cls,
         objects: Iterable[JsonObject],
         *,
-        superusers: frozenset[str] = frozenset({"system:masters"}),
         aggregate: bool = True,
         namespace: str = "",
     ) -> Self:
@@ -72,7 +70,6 @@ class Rbac:
         Args:
             objects: the documents. Of two with the same kind, namespace and name the last counts,
                 as if they had been applied in this order.
-            superusers: groups whose members may do everything.
             aggregate: fill aggregated ClusterRoles, as for files, which no controller has filled.
             namespace: the namespace of namespaced documents that name none.
 
@@ -100,7 +97,7 @@ class Rbac:
                 index.replace(kind, aggregated(r for r in of_kind if isinstance(r, Role)))
             else:
                 index.replace(kind, of_kind)
-        return cls(index, superusers=superusers)
+        return cls(index)
 
     def grants(self, user: User, namespace: str) -> Grants:
         """Return the SCCs that the user may `use` in the namespace."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import UNSET, shown
+from webhook.core.model.loose import mapping
 from webhook.core.model.objects import JsonObject
 
 _CA = ("clientConfig", "caBundle")
@@ -34,7 +35,7 @@ def differences(wanted: JsonObject, stored: JsonObject) -> Iterator[Difference]:
     mutating ones are sent the same request. Labels and annotations that others add are theirs.
     """
     at = FieldPath(("metadata", "labels"))
-    labels = _mapping(_mapping(stored.get("metadata")).get("labels"))
+    labels = mapping(mapping(stored.get("metadata")).get("labels"))
     for key, value in wanted["metadata"]["labels"].items():
         if labels.get(key) != value:
             yield Difference(at / key, labels.get(key, UNSET), value)
@@ -58,7 +59,7 @@ def by_name(configuration: JsonObject) -> Mapping[str, JsonObject]:
 
 def decoded(entry: JsonObject) -> bytes:
     """Return the authorities of an entry, PEM; nothing where there are none that can be read."""
-    text = _mapping(entry.get("clientConfig")).get("caBundle")
+    text = mapping(entry.get("clientConfig")).get("caBundle")
     try:
         return base64.b64decode(text) if isinstance(text, str) else b""
     except ValueError:
@@ -89,7 +90,3 @@ def _fields(at: FieldPath, wanted: JsonObject, stored: JsonObject) -> Iterator[D
             yield from _fields(at / key, asked, seen)
         else:
             yield Difference(at / key, seen, asked)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -23,7 +23,8 @@ from webhook.core.scc.scope import (
     only_ignorable_changes,
     unchanged,
 )
-from webhook.core.workload import RESOURCES, Template, defaulted, template_of
+from webhook.core.serverdefaults import defaulted
+from webhook.core.workload import RESOURCES, Template, template_of
 
 
 @dataclass(frozen=True, slots=True)

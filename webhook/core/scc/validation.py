@@ -11,10 +11,9 @@ from typing import Any
 
 from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.finding import UNSET, Finding
+from webhook.core.model.metadata import is_subdomain
 from webhook.core.scc.constraint import CONTEXT_TYPES, RUN_AS_USER_TYPES
 
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z")
 _SYSCTL = re.compile(r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?\.)*([a-z0-9][-_a-z0-9]*)?[a-z0-9*]\Z")
 
 
@@ -65,7 +64,7 @@ def _name(scc: Mapping[str, Any]) -> Iterator[Finding]:
     name = (scc.get("metadata") or {}).get("name")
     if not name:
         yield _problem("metadata.name", UNSET, "a name", "set metadata.name")
-    elif len(name) > 253 or not _SUBDOMAIN.match(name):
+    elif not is_subdomain(name):
         yield _problem(
             "metadata.name",
             name,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from webhook.core.model import finding
 from webhook.core.model.fieldpath import FieldPath
 from webhook.core.model.marks import TENANT, in_domain
 from webhook.core.model.request import Request
@@ -62,9 +63,7 @@ def chosen_tenant(value: Any, case: Case) -> str:
 
 def listing(names: Iterable[str]) -> str:
     """Return names as a message lists them, the first few of many."""
-    every = sorted(names)
-    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
-    return ", ".join(every[:_SHOWN]) + more
+    return finding.listing(sorted(names), _SHOWN)
 
 
 def tenants_of(case: Case) -> str:

@@ -23,7 +23,7 @@ def check(value: Any, case: Case) -> Iterator[Finding]:
         yield Finding(
             path=FieldPath(("metadata", "name")),
             observed=name_of(value, case.request),
-            allowed=f"{quota} namespaces",
+            allowed="1 namespace" if quota == 1 else f"{quota} namespaces",
             fix="delete one, or ask the platform team for more",
             why=f"Tenant {chosen} uses {used} of {quota} namespaces",
         )

@@ -1,0 +1,1 @@
+"""Whose a namespace is: its stamp, its way to another tenant, and what its owners may do to it."""
