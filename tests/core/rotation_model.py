@@ -54,10 +54,10 @@ class Kept(Generic[T]):
         self._past.append((now, value))
 
     def since(self, time: datetime) -> Iterator[T]:
-        """Yield what it was at any moment since then."""
+        """Yield what it was at any moment after that."""
         until = [when for when, _ in self._past[1:]]
         for (_, value), end in zip(self._past, [*until, None], strict=True):
-            if end is None or end >= time:
+            if end is None or end > time:
                 yield value
 
 
