@@ -26,7 +26,7 @@ import uvloop
 
 from benchmarks.bodies import Body, pod, uids
 from benchmarks.load import Place, Plan, visit
-from benchmarks.processes import busiest, resident
+from benchmarks.processes import largest, resident
 from benchmarks.servers import Server, serve
 from webhook.store import SHIPPED
 
@@ -209,7 +209,7 @@ def _watched(
             errors += seen.errors
             for problem in seen.problems:
                 click.echo(problem, err=True)
-        worker = busiest(server.pid)
+        worker = largest(server.pid)
         readings.append(Reading(sent, round(resident(worker) / 1e6, 1)))
     return readings, errors
 

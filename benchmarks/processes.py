@@ -32,19 +32,20 @@ def _descends(pid: int, ancestor: int, parents: dict[int, int]) -> bool:
     return pid == ancestor
 
 
-def busiest(pid: int) -> int:
-    """Return the one of a process and all that descend from it that has used most of the CPU."""
-    parents: dict[int, int] = {}
-    used: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and (stat := _stat(entry)) is not None:
-            parents[int(entry.name)] = int(stat[1])
-            used[int(entry.name)] = int(stat[11]) + int(stat[12])
-    family = [one for one in used if _descends(one, pid, parents)]
-    return max(family, key=lambda one: used[one])
+def largest(pid: int) -> int:
+    """Return the one of a process and all that descend from it that holds most memory."""
+    parents = {
+        int(entry.name): int(stat[1])
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdecimal() and (stat := _stat(entry)) is not None
+    }
+    return max((one for one in parents if _descends(one, pid, parents)), key=resident)
 
 
 def resident(pid: int) -> int:
-    """Return the bytes of memory that a process holds."""
-    pages = (Path("/proc") / str(pid) / "statm").read_text().split()[1]
+    """Return the bytes of memory that a process holds, 0 if it has ended."""
+    try:
+        pages = (Path("/proc") / str(pid) / "statm").read_text().split()[1]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
     return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from benchmarks import memory
 from benchmarks.bodies import CONTEXT, SIZES, bodies, uids
 from benchmarks.population import KINDS, Population, policies
 from benchmarks.tenants import answered
@@ -17,7 +18,7 @@ from webhook.core.engine import decide
 from webhook.core.model.documents import read
 from webhook.core.model.review import answer, read_review
 from webhook.core.policyset import parse_policies
-from webhook.store import load
+from webhook.store import SHIPPED, load
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -75,3 +76,18 @@ def test_a_population_of_tenants_asks_what_it_says() -> None:
     assert [each.requester for each in decisions.values()] == [
         *("system", "tenant", "tenant", "tenant", "other", "tenant")
     ]
+
+
+def test_reviews_that_are_to_show_growth_are_unlike_each_other_and_right() -> None:
+    policies = load([SHIPPED])
+    described = [item.value for item in read(memory.context(), "context")]
+    cluster = OfflineCluster(described, policies.rbac)
+    names = uids(1)
+    for body in memory.bodies()[:8]:
+        first, second = body.with_uid(next(names)), body.with_uid(next(names))
+        request = read_review("/mutate", first)
+        decision = decide(request, cluster.facts(request, policies), policies)
+
+        assert len(first) == len(second) == len(body)
+        assert first != second
+        assert decision.allowed is body.allowed

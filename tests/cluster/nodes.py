@@ -2,25 +2,16 @@
 
 No part of envtest does this. `Nodes` takes the place of scheduler, kubelet and kube-proxy for the pods of one namespace: it
 mounts their ConfigMaps and Secrets, starts their containers' own arguments under the rights of their service
-accounts, reports when they are ready, hands out their logs, and ends them. `Network` is how the API server gets to a Service
-or a pod: by a proxy, which kube-apiserver calls an egress selector.
+accounts, reports when they are ready, hands out their logs, and ends them.
 """
 
-import asyncio
 import base64
 import contextlib
 import datetime
-import functools
-import http.server
 import itertools
-import json
 import os
-import shutil
-import ssl
 import sys
-import tempfile
 import threading
-import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,96 +21,13 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from tests.cluster.cluster import ADMIN, Cluster, service_account
+from tests.cluster.kubelet import Logs, mount
+from tests.cluster.network import Network
 from tests.cluster.process import Process, free_port, get
 
 NODE = "node-1"
 NODE_ADDRESS = "192.0.2.1"
 _ROUND = 0.3
-_CHUNK = 1 << 16
-
-
-class Network:
-    """Carries what the API server sends into the cluster, from `start` to `stop`."""
-
-    def __init__(self, folder: Path) -> None:
-        # In a folder with a short name, as the path of a socket is at most some 100 characters long.
-        self._home = tempfile.TemporaryDirectory()
-        self._socket = f"{self._home.name}/egress"
-        self.hosts: dict[tuple[str, int], int] = {}
-        """Local ports, by the address and port that pods and nodes have in the cluster."""
-
-        self.service: dict[str, int] = {}
-        """Local ports of what is ready behind the one Service, by pod."""
-
-        self.config = folder / "egress.json"
-        self._turn = itertools.count()
-        self._loop = asyncio.new_event_loop()
-        self._server: asyncio.Server | None = None
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-
-    def option(self) -> str:
-        """Return the option of kube-apiserver that has it go this way."""
-        connection = {
-            "proxyProtocol": "HTTPConnect",
-            "transport": {"uds": {"udsName": self._socket}},
-        }
-        selection = {
-            "apiVersion": "apiserver.k8s.io/v1beta1",
-            "kind": "EgressSelectorConfiguration",
-            "egressSelections": [{"name": "cluster", "connection": connection}],
-        }
-        self.config.write_text(json.dumps(selection))
-        return f"--egress-selector-config-file={self.config}"
-
-    def start(self) -> None:
-        """Begin to listen."""
-        self._thread.start()
-        listening = asyncio.start_unix_server(self._connect, self._socket)
-        self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result(10)
-
-    def stop(self) -> None:
-        """End, with every connection."""
-
-        async def end() -> None:
-            if self._server:
-                self._server.close()
-            tasks = [each for each in asyncio.all_tasks() if each is not asyncio.current_task()]
-            for each in tasks:
-                each.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-        asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self._home.cleanup()
-
-    def _port(self, address: str) -> int | None:
-        host, _, port = address.rpartition(":")
-        if found := self.hosts.get((host, int(port))):
-            return found
-        ready = sorted(self.service.values()) if port == "443" else []
-        return ready[next(self._turn) % len(ready)] if ready else None
-
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            port = self._port(head.split()[1].decode())
-            if port is None:
-                writer.write(b"HTTP/1.1 502 nobody listens there\r\n\r\n")
-            else:
-                backend = await asyncio.open_connection("127.0.0.1", port)
-                writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-                await asyncio.gather(_copy(reader, backend[1]), _copy(backend[0], writer))
-        writer.close()
-
-
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await source.read(_CHUNK):
-            target.write(data)
-            await target.drain()
-    target.close()
 
 
 @dataclass(slots=True)
@@ -140,13 +48,13 @@ class Nodes:
         self._cluster, self._network = cluster, network
         self.folder = folder
         self._namespace = namespace
-        self._core = client.CoreV1Api(cluster.client(ADMIN))
+        self._core: Any = client.CoreV1Api(cluster.client(ADMIN))
         self._pods: dict[str, _Running] = {}
         self._numbers = itertools.count(10)
         self._beat = datetime.datetime.min.replace(tzinfo=datetime.UTC)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self._logs = _Logs(self)
+        self._logs = Logs(self.log)
         self.trouble = ""
         """What went wrong in a round as a whole, the last time that anything did."""
 
@@ -233,7 +141,7 @@ class Nodes:
             if (data := self._data(volume)) is not None
         }
         for volume, data in mounts.items():
-            _mount(self.folder / name / volume, data)
+            mount(self.folder / name / volume, data)
         number = next(self._numbers)
         running = _Running(self._process(pod), f"192.0.2.{number}", free_port(), free_port())
         running.process.command += [f"--ops-listen=127.0.0.1:{running.ops}"]
@@ -262,9 +170,9 @@ class Nodes:
         """Return the container's process, with the paths of its volumes exchanged."""
         (container,) = pod.spec.containers
         args = list(container.args)
-        for mount in (each for each in container.volume_mounts if each.read_only):
-            here = f"={self.folder / pod.metadata.name / mount.name}"
-            args = [arg.replace(f"={mount.mount_path}", here) for arg in args]
+        for mounted in (each for each in container.volume_mounts if each.read_only):
+            here = f"={self.folder / pod.metadata.name / mounted.name}"
+            args = [arg.replace(f"={mounted.mount_path}", here) for arg in args]
         identity = service_account(self._namespace, pod.spec.service_account_name)
         return Process(
             [
@@ -286,7 +194,7 @@ class Nodes:
         for volume in pod.spec.volumes:
             with contextlib.suppress(ApiException):
                 if (data := self._data(volume)) is not None:
-                    _mount(self.folder / name / volume.name, data)
+                    mount(self.folder / name / volume.name, data)
         running = self._pods[name]
         if not running.process.running():
             running.process.stop()
@@ -330,73 +238,6 @@ class Nodes:
         self._network.service.pop(name, None)
         if running := self._pods.pop(name, None):
             running.process.stop()
-
-
-def _mount(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files as a kubelet does: all of them change at once, by one link."""
-    link = folder / "..data"
-    if link.exists() and {each.name: each.read_bytes() for each in link.iterdir()} == files:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    old = link.resolve() if link.exists() else None
-    number = int(old.name.strip(".")) + 1 if old else 1
-    new = folder / f"..{number}"
-    new.mkdir()
-    for name, content in files.items():
-        (new / name).write_bytes(content)
-    (folder / "..next").symlink_to(new.name)
-    (folder / "..next").replace(link)
-    for name in files:
-        if not (folder / name).is_symlink():
-            (folder / name).symlink_to(f"..data/{name}")
-    for name in [each.name for each in folder.iterdir() if not each.name.startswith("..")]:
-        if name not in files:
-            (folder / name).unlink()
-    if old:
-        shutil.rmtree(old)
-
-
-class _Logs:
-    """What `kubectl logs` reads: the kubelet's API, as far as that."""
-
-    def __init__(self, nodes: Nodes) -> None:
-        self._server = http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), functools.partial(_LogsHandler, nodes)
-        )
-        self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    def start(self, certificates: Path) -> None:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(certificates / "serving.crt", certificates / "serving.key")
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _LogsHandler(http.server.BaseHTTPRequestHandler):
-    """Answers `/containerLogs/NAMESPACE/POD/CONTAINER`."""
-
-    def __init__(self, nodes: Nodes, *args: Any) -> None:
-        self._nodes = nodes
-        super().__init__(*args)
-
-    def do_GET(self) -> None:
-        pod = urllib.parse.urlsplit(self.path).path.split("/")[3]
-        lines = self._nodes.log(pod).read_bytes().splitlines(keepends=True)
-        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
-        tail = int(query.get("tailLines", ["0"])[0])
-        body = b"".join(lines[-tail:])
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
 
 
 @contextlib.contextmanager

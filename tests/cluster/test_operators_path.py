@@ -15,7 +15,8 @@ import pytest
 from tests.cluster.cluster import ADMIN, Cluster
 from tests.cluster.envtest import ASSETS, ControlPlane
 from tests.cluster.managers import controller_manager
-from tests.cluster.nodes import Network, Nodes, running
+from tests.cluster.network import Network
+from tests.cluster.nodes import Nodes, running
 from tests.cluster.process import eventually
 from tests.cluster.tenantgate import NAMESPACE, ROOT
 

@@ -109,13 +109,13 @@ def gather(
     if is_policy_edit(request, policies):
         _may_wait(wait)
     namespace = pod = automount = None
-    if wanted.namespace or wanted.labels or request.resource == "pods":
-        namespace = cluster.namespace(request.namespace)
-        if (
-            namespace is None
-            or (wanted.namespace and not _complete(namespace))
-            or awaited(request, policies, namespace)
-        ):
+    known = cluster.namespace(request.namespace) if request.namespace else None
+    if awaited(request, policies, known):
+        _may_wait(wait)
+        known = cluster.read_namespace(request.namespace)
+    if wanted.namespace or wanted.labels:
+        namespace = known
+        if namespace is None or (wanted.namespace and not _complete(namespace)):
             _may_wait(wait)
             namespace = cluster.read_namespace(request.namespace)
     if wanted.pod:
