@@ -48,7 +48,7 @@ SHOP = {
         },
     },
 }
-MEMBER = {"groups": ["acme-devs"]}
+MEMBER: dict[str, Any] = {"groups": ["acme-devs"]}
 
 
 @pytest.fixture

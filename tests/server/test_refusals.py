@@ -71,11 +71,11 @@ def told(heard: Heard, *asked: tuple[Request, Decision]) -> list[tuple[Any, ...]
     """Return the Events about some decisions."""
     telling = Refusals(heard, Stand().metrics)
     telling.start()
-    assert heard.running
+    started = heard.running
     for each in asked:
         telling.tell(*each)
     telling.stop()
-    assert not heard.running
+    assert (started, heard.running) == (True, False)
     return heard.told
 
 
