@@ -45,7 +45,7 @@ def running(cluster, tenantgate, tmp_path) -> Iterator[Running]:
 def test_objects_are_made_from_the_day_that_it_enforces(cluster, running):
     name = cluster.namespace("watched", annotations={}, labels={TENANT: "watched"})
 
-    eventually(lambda: UID_RANGE in namespace_of(cluster, name)["metadata"]["annotations"])
+    eventually(lambda: UID_RANGE in namespace_of(cluster, name)["metadata"].get("annotations", {}))
     assert not there(cluster, "networkpolicy", "platform-default-deny", name)
     assert PROVISIONED not in namespace_of(cluster, name)["metadata"]["annotations"]
 
