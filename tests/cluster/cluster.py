@@ -5,7 +5,8 @@ import itertools
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,19 @@ class Cluster:
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
             "current-context": "test",
         }
+
+
+@contextmanager
+def started(plane: ControlPlane) -> Iterator[Cluster]:
+    """Run a control plane, prepared for tests, and end it with all that was handed out."""
+    made = Cluster(plane)
+    try:
+        plane.start()
+        made.prepare()
+        yield made
+    finally:
+        made.close()
+        plane.stop()
 
 
 def allotted(uid_range: str = UID_RANGE, mcs: str = MCS) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.cluster import ALICE, Cluster
+from tests.cluster.cluster import ALICE, Cluster, started
 from tests.cluster.envtest import ControlPlane, missing
 from tests.cluster.tenantgate import Tenantgate
 
@@ -32,15 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A control plane of its own for this run of the tests; nothing is registered in it."""
-    plane = ControlPlane(tmp_path_factory.mktemp("cluster"))
-    made = Cluster(plane)
-    try:
-        plane.start()
-        made.prepare()
+    with started(ControlPlane(tmp_path_factory.mktemp("cluster"))) as made:
         yield made
-    finally:
-        made.close()
-        plane.stop()
 
 
 @pytest.fixture

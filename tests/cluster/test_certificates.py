@@ -19,7 +19,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from benchmarks.mount import Mount
-from tests.cluster.cluster import ADMIN, ALICE, Cluster, service_account
+from tests.cluster.cluster import ADMIN, ALICE, Cluster, service_account, started
 from tests.cluster.envtest import ControlPlane
 from tests.cluster.objects import pod
 from tests.cluster.process import eventually, get
@@ -179,15 +179,8 @@ class Site:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A control plane in which nothing but this module's own is registered."""
-    plane = ControlPlane(tmp_path_factory.mktemp("certified"))
-    made = Cluster(plane)
-    try:
-        plane.start()
-        made.prepare()
+    with started(ControlPlane(tmp_path_factory.mktemp("certified"))) as made:
         yield made
-    finally:
-        made.close()
-        plane.stop()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.cluster import ADMIN, Cluster, service_account
+from tests.cluster.cluster import ADMIN, Cluster, service_account, started
 from tests.cluster.envtest import ControlPlane
 from tests.cluster.process import eventually
 from tests.cluster.running import Running, document
@@ -36,16 +36,9 @@ def platform(sync: bool) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A control plane where everybody may use restricted-v2, as `policies/rbac.yaml` has it."""
-    plane = ControlPlane(tmp_path_factory.mktemp("labels"))
-    made = Cluster(plane)
-    try:
-        plane.start()
-        made.prepare()
+    with started(ControlPlane(tmp_path_factory.mktemp("labels"))) as made:
         made.apply(*yaml.safe_load_all(SHIPPED_RBAC.read_text()))
         yield made
-    finally:
-        made.close()
-        plane.stop()
 
 
 @pytest.fixture

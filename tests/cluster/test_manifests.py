@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.cluster import ADMIN, Cluster, admitted, refused, service_account
+from tests.cluster.cluster import ADMIN, Cluster, admitted, refused, service_account, started
 from tests.cluster.envtest import ASSETS, ControlPlane
 from tests.cluster.objects import pod
 from tests.cluster.process import Process, eventually, free_port
@@ -53,20 +53,15 @@ nobody looks at."""
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A control plane that nothing was installed in."""
-    plane = ControlPlane(tmp_path_factory.mktemp("manifests"), audited=list(IDENTITIES))
-    made = Cluster(plane)
-    try:
-        plane.start()
-        made.prepare()
+    with started(
+        ControlPlane(tmp_path_factory.mktemp("manifests"), audited=list(IDENTITIES))
+    ) as made:
         made.create(*(_definition(*each) for each in OTHERS))
         for _, _, kind in OTHERS:
             name = f"crd/{_plural(kind)}.{next(g for g, _, k in OTHERS if k == kind)}"
             done = made.kubectl("wait", "--for=condition=Established", name, user=ADMIN)
             assert done.returncode == 0, done.stderr
         yield made
-    finally:
-        made.close()
-        plane.stop()
 
 
 def _plural(kind: str) -> str:

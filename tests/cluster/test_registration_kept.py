@@ -8,7 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from tests.cluster.cluster import ADMIN, ALICE, Cluster, admitted
+from tests.cluster.cluster import ADMIN, ALICE, Cluster, admitted, started
 from tests.cluster.envtest import ControlPlane
 from tests.cluster.installation import Installation
 from tests.cluster.objects import pod
@@ -24,15 +24,8 @@ TENANT = document("Tenant", "acme", {"owners": [{"kind": "Group", "name": "acme-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A control plane in which nothing but this module's own is registered."""
-    plane = ControlPlane(tmp_path_factory.mktemp("kept"))
-    made = Cluster(plane)
-    try:
-        plane.start()
-        made.prepare()
+    with started(ControlPlane(tmp_path_factory.mktemp("kept"))) as made:
         yield made
-    finally:
-        made.close()
-        plane.stop()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.balancer import Balancer
-from tests.cluster.cluster import ALICE, Cluster
+from tests.cluster.cluster import ALICE, Cluster, started
 from tests.cluster.envtest import ControlPlane
 from tests.cluster.objects import pod
 from tests.cluster.process import eventually
@@ -31,15 +31,8 @@ NOTICE = 2.0
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A control plane of its own: what is registered here is in nobody else's way."""
-    plane = ControlPlane(tmp_path_factory.mktemp("rolling"))
-    made = Cluster(plane)
-    try:
-        plane.start()
-        made.prepare()
+    with started(ControlPlane(tmp_path_factory.mktemp("rolling"))) as made:
         yield made
-    finally:
-        made.close()
-        plane.stop()
 
 
 @pytest.fixture(scope="module")

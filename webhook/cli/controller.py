@@ -14,7 +14,7 @@ import click
 
 from webhook.cli.failure import Failure
 from webhook.cli.options import KUBE_CONTEXT, KUBECONFIG, POLICY
-from webhook.cli.parsed import Parsed
+from webhook.cli.parsed import LISTENER
 from webhook.cli.target import SERVICE, URL, parse_target
 from webhook.cli.terms import name_options, read_terms, term_options
 from webhook.settings import OPS_LISTEN, OPS_LISTEN_IN_CLUSTER, Address, in_cluster
@@ -52,14 +52,7 @@ _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace
     default="",
     help="The name of this replica in the lease.  [default: the host's name and a random part]",
 )
-@click.option(
-    "--ops-listen",
-    metavar="HOST:PORT",
-    envvar="TENANTGATE_OPS_LISTEN",
-    type=Parsed("HOST:PORT", Address.parse),
-    help=f"Where /healthz, /readyz and /metrics are answered, in plain HTTP.  [default: {OPS_LISTEN}; "
-    f"in a cluster {OPS_LISTEN_IN_CLUSTER}]",
-)
+@LISTENER
 @SERVICE
 @URL
 @click.option(

@@ -9,7 +9,7 @@ import click
 
 from webhook.cli.failure import Failure
 from webhook.cli.options import KUBE_CONTEXT, PATH, POLICY
-from webhook.cli.parsed import Parsed
+from webhook.cli.parsed import LISTENER, Parsed
 from webhook.settings import (
     LISTEN,
     OPS_LISTEN,
@@ -35,14 +35,7 @@ _SAMPLE = Path(__file__).parent.parent / "server" / "sample-review.json"
     show_default=str(LISTEN),
     help="Where reviews are answered, over TLS.",
 )
-@click.option(
-    "--ops-listen",
-    metavar="HOST:PORT",
-    envvar="TENANTGATE_OPS_LISTEN",
-    type=Parsed("HOST:PORT", Address.parse),
-    help=f"Where /healthz, /readyz and /metrics are answered, in plain HTTP.  [default: {OPS_LISTEN}; "
-    f"in a cluster {OPS_LISTEN_IN_CLUSTER}]",
-)
+@LISTENER
 @POLICY
 @click.option(
     "--cert-dir",

@@ -108,16 +108,14 @@ def gather(
         raise NotSynced
     if is_policy_edit(request, policies):
         _may_wait(wait)
-    namespace = pod = automount = None
+    pod = automount = None
     known = cluster.namespace(request.namespace) if request.namespace else None
-    if awaited(request, policies, known):
+    asked = wanted.namespace or wanted.labels
+    lacking = asked and (known is None or (wanted.namespace and not _complete(known)))
+    if lacking or awaited(request, policies, known):
         _may_wait(wait)
         known = cluster.read_namespace(request.namespace)
-    if wanted.namespace or wanted.labels:
-        namespace = known
-        if namespace is None or (wanted.namespace and not _complete(namespace)):
-            _may_wait(wait)
-            namespace = cluster.read_namespace(request.namespace)
+    namespace = known if asked else None
     if wanted.pod:
         _may_wait(wait)
         pod = cluster.pod(request.namespace, request.name)

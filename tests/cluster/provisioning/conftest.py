@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import Cluster, started
 from tests.cluster.envtest import ControlPlane
 from tests.cluster.provisioning.parts import (
     SCCS,
@@ -24,15 +24,8 @@ from tests.cluster.tenantgate import Tenantgate
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A control plane for the tests of this folder."""
-    plane = ControlPlane(tmp_path_factory.mktemp("provisioning"))
-    made = Cluster(plane)
-    try:
-        plane.start()
-        made.prepare()
+    with started(ControlPlane(tmp_path_factory.mktemp("provisioning"))) as made:
         yield made
-    finally:
-        made.close()
-        plane.stop()
 
 
 @pytest.fixture(scope="session")

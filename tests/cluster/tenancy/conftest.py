@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import Cluster, started
 from tests.cluster.envtest import ControlPlane
 from tests.cluster.tenancy.api import Api
 from tests.cluster.tenancy.world import POLICIES, World, furnish
@@ -18,15 +18,8 @@ from tests.cluster.tenantgate import Tenantgate
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A control plane for the tests of this folder."""
-    plane = ControlPlane(tmp_path_factory.mktemp("tenancy"))
-    made = Cluster(plane)
-    try:
-        plane.start()
-        made.prepare()
+    with started(ControlPlane(tmp_path_factory.mktemp("tenancy"))) as made:
         yield made
-    finally:
-        made.close()
-        plane.stop()
 
 
 @pytest.fixture(scope="session")
