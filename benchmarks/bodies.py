@@ -71,7 +71,7 @@ def pod(size: str, seed: int, *, allowed: bool = True) -> dict[str, Any]:
 
     One that is not `allowed` asks for a privileged container, which no SCC grants its creator.
     """
-    rng = random.Random(f"{seed}/{size}/{allowed}")  # noqa: S311
+    rng = random.Random(f"{seed}/{size}/{allowed}")  # noqa: S311 - varies input, guards nothing
     made = _pod(rng, _CONTAINERS[size])
     if not allowed:
         made["spec"]["containers"][-1]["securityContext"] = {"privileged": True}

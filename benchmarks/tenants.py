@@ -55,7 +55,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 )
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
-def main(few: int, many: int, rounds: int, requests: int, seed: int, output: str) -> None:  # noqa: D103
+def main(few: int, many: int, rounds: int, requests: int, seed: int, output: str) -> None:  # noqa: D103 - the module says it
     context = multiprocessing.get_context("spawn")
     pipes: list[Connection] = []
     for tenants in (few, many):

@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def counted() -> int:
     """Have a process count, and return its id."""
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", COUNT], check=True, capture_output=True, env=dict(os.environ)
     )
     return int(done.stdout)
@@ -89,7 +89,7 @@ def test_nothing_is_buried_while_somebody_reads(folder: Path) -> None:
     command = "import sys; from pathlib import Path; from webhook.counts import bury; "
     command += "bury(Path(sys.argv[1]), int(sys.argv[2]))"
     with steady(folder):
-        burial = subprocess.Popen([sys.executable, "-c", command, str(folder), str(pid)])  # noqa: S603
+        burial = subprocess.Popen([sys.executable, "-c", command, str(folder), str(pid)])  # noqa: S603 - our own program
         with pytest.raises(subprocess.TimeoutExpired):
             burial.wait(1)
         assert (folder / f"counter_{pid}.db").exists()

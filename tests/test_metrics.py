@@ -110,7 +110,7 @@ def test_the_counts_of_several_processes_are_merged(
     )
     environment = {**os.environ, MULTIPROCESS: str(tmp_path)}
     for _ in range(2):
-        subprocess.run([sys.executable, "-c", count], env=environment, check=True)  # noqa: S603
+        subprocess.run([sys.executable, "-c", count], env=environment, check=True)  # noqa: S603 - our own program
     monkeypatch.setenv(MULTIPROCESS, str(tmp_path))
 
     found = samples(None)

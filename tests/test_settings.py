@@ -11,8 +11,8 @@ from webhook.settings import Address, Settings, default_workers, parse_rate
 @pytest.mark.parametrize(
     ("text", "address", "shown"),
     [
-        ("0.0.0.0:8443", ("0.0.0.0", 8443), "0.0.0.0:8443"),  # noqa: S104
-        (":8443", ("0.0.0.0", 8443), "0.0.0.0:8443"),  # noqa: S104
+        ("0.0.0.0:8443", ("0.0.0.0", 8443), "0.0.0.0:8443"),  # noqa: S104 - an address that is read, not bound
+        (":8443", ("0.0.0.0", 8443), "0.0.0.0:8443"),  # noqa: S104 - an address that is read, not bound
         ("localhost:0", ("localhost", 0), "localhost:0"),
         ("[::1]:8443", ("::1", 8443), "[::1]:8443"),
     ],

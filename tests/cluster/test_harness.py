@@ -60,7 +60,7 @@ def test_a_pod_gets_its_service_account_and_token_volume(cluster):
     name = cluster.namespace("plain")
     core = client.CoreV1Api(cluster.client(ADMIN))
 
-    made: Any = core.create_namespaced_pod(name, pod())  # type: ignore[arg-type]
+    made: Any = core.create_namespaced_pod(name, pod())  # type: ignore[arg-type]  # a plain dict, as the client takes it too
 
     assert made.spec.service_account_name == "default"
     assert made.spec.volumes[0].name.startswith("kube-api-access-")

@@ -171,7 +171,7 @@ class TestNamespaceUnprepared:
         core = client.CoreV1Api(cluster.client(ALICE))
 
         with pytest.raises(ApiException) as caught:
-            core.create_namespaced_pod(unprepared, pod())  # type: ignore[arg-type]
+            core.create_namespaced_pod(unprepared, pod())  # type: ignore[arg-type]  # a plain dict, as the client takes it too
 
         error: Any = caught.value
         assert error.status == 429

@@ -36,7 +36,7 @@ def asked(tenantgate: Tenantgate, value: Any, timeout: str = "5s") -> tuple[Any,
     )
     tls = ssl.create_default_context(cafile=tenantgate.ca)
     started = time.monotonic()
-    with urllib.request.urlopen(request, timeout=30, context=tls) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30, context=tls) as answer:  # noqa: S310 - a loopback address of the test's
         return json.loads(answer.read())["response"], time.monotonic() - started
 
 
@@ -190,7 +190,7 @@ def test_one_that_stays_busy_fails_the_request_when_its_time_is_up(
     core = client.CoreV1Api(cluster.client(ALICE))
 
     with pytest.raises(ApiException) as caught:
-        core.create_namespaced_pod(shop, pod("late"))  # type: ignore[arg-type]
+        core.create_namespaced_pod(shop, pod("late"))  # type: ignore[arg-type]  # a plain dict, as the client takes it too
 
     error: Any = caught.value
     assert error.status == 500

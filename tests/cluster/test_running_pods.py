@@ -102,7 +102,7 @@ class TestEphemeralContainers:
 class TestResize:
     """`pods/resize` changes what no SCC reads, but the pod is judged on the way."""
 
-    BIGGER = {  # noqa: RUF012
+    BIGGER = {  # noqa: RUF012 - read only
         "spec": {"containers": [{"name": "app", "resources": {"requests": {"cpu": "200m"}}}]}
     }
 

@@ -64,7 +64,7 @@ class Machine:
     def __init__(self, api: LeaseApi, name: str, clock: float, day: int) -> None:
         self.clock = clock
         self.election = Election(
-            api,  # type: ignore[arg-type]
+            api,  # type: ignore[arg-type]  # a stand-in with what is called here
             "tenantgate-system",
             name,
             timing=TIMING,

@@ -26,7 +26,7 @@ class Told:
     def __init__(self) -> None:
         self.reasons: list[str] = []
 
-    def emit(self, involved: Any, type: str, reason: str, message: str, **_: Any) -> None:  # noqa: A002
+    def emit(self, involved: Any, type: str, reason: str, message: str, **_: Any) -> None:  # noqa: A002 - as the method is called there
         self.reasons.append(reason)
 
 
@@ -121,9 +121,9 @@ def context(tmp_path: Path, events: Told) -> Iterator[Context]:
     (tmp_path / "policies.yaml").write_text(PLATFORM)
     with Path(os.devnull).open("wb") as nowhere:
         yield Context(
-            api=None,  # type: ignore[arg-type]
+            api=None,  # type: ignore[arg-type]  # a stand-in with what is called here
             store=PolicyStore([tmp_path]),
-            events=events,  # type: ignore[arg-type]
+            events=events,  # type: ignore[arg-type]  # a stand-in with what is called here
             lines=Lines(nowhere.fileno()),
             metrics=Metrics(),
             namespace="tenantgate-system",
@@ -135,7 +135,7 @@ class Running:
     """A runner on a thread of its own."""
 
     def __init__(self, context: Context, lease: Lease, controller: Recorder) -> None:
-        self.runner = Runner(context, lease, lambda context: [controller])  # type: ignore[arg-type]
+        self.runner = Runner(context, lease, lambda context: [controller])  # type: ignore[arg-type]  # a stand-in with what is called here
         self.status: list[int] = []
         self._thread = threading.Thread(target=lambda: self.status.append(self.runner.run()))
 

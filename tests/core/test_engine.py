@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-import jsonpatch  # type: ignore[import-untyped, unused-ignore]
+import jsonpatch  # type: ignore[import-untyped, unused-ignore]  # typed in some releases only
 import pytest
 
 from tests.core.samples import (

@@ -39,7 +39,7 @@ def settled(**changes: object) -> Observed:
     """One authority, published everywhere, and a leaf of its own."""
     only = frozenset({"a"})
     seen = Observed(signing=authority("a"), leaf=leaf("a"), beside=only, registered=(only, only))
-    return replace(seen, **changes)  # type: ignore[arg-type]
+    return replace(seen, **changes)  # type: ignore[arg-type]  # values of a test's own table
 
 
 def overlapping(**changes: object) -> Observed:
@@ -51,7 +51,7 @@ def overlapping(**changes: object) -> Observed:
         registered=(both, both),
         published_at=T0 - timedelta(minutes=10),
     )
-    return replace(seen, **changes)  # type: ignore[arg-type]
+    return replace(seen, **changes)  # type: ignore[arg-type]  # values of a test's own table
 
 
 def replaced(**changes: object) -> Observed:
@@ -65,7 +65,7 @@ def replaced(**changes: object) -> Observed:
         registered=(both, both),
         replaced_at=T0 - timedelta(hours=1),
     )
-    return replace(seen, **changes)  # type: ignore[arg-type]
+    return replace(seen, **changes)  # type: ignore[arg-type]  # values of a test's own table
 
 
 def step(seen: Observed, now: datetime = T0, wish: Wish | None = None) -> Step | None:

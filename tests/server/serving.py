@@ -59,7 +59,7 @@ class Webhook:
             and name not in ("KUBERNETES_SERVICE_HOST", MULTIPROCESS)
         }
         with self._log.open("wb") as out, self._told.open("wb") as err:
-            self.process = subprocess.Popen(  # noqa: S603
+            self.process = subprocess.Popen(  # noqa: S603 - our own program
                 [
                     *within,
                     *(sys.executable, "-m", "webhook", "serve"),

@@ -110,7 +110,7 @@ def test_any_wsgi_server_can_run_all_of_it(tmp_path: Path):
         "assert 'tenantgate_admission_requests_total' in client.get('/metrics').text\n"
     )
     environment = {k: v for k, v in os.environ.items() if k != "KUBERNETES_SERVICE_HOST"}
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-W", "error", "-c", code, str(tmp_path / "review")],
         env=environment,
         capture_output=True,

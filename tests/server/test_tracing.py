@@ -156,7 +156,7 @@ def test_nothing_of_it_is_loaded_when_it_is_off(tmp_path: Path) -> None:
         "service = Service(Settings(), Lines(os.open(os.devnull, os.O_WRONLY))); "
         "assert service.handler.handle('/mutate', ADMITTED)[0] == 200; "
     )
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", serves + LOADED],
         capture_output=True,
         text=True,

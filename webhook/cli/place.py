@@ -50,7 +50,7 @@ def place_options(command: _Command) -> _Command:
         return command(place=place, **others)
 
     called.__name__, called.__doc__ = command.__name__, command.__doc__
-    called.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    called.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]  # where click keeps what decorators add
     for option in reversed(_PLACES):
         option(called)
     return called

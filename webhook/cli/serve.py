@@ -239,7 +239,7 @@ def _check_facts(settings: Settings) -> Mapping[str, str]:
 def _trial(settings: Settings, reviews: Address, issued: bool) -> str:
     """Return how to try the webhook by hand."""
     ca = settings.cert_dir / "ca.crt"
-    host = "localhost" if reviews.host in ("0.0.0.0", "::") else reviews.host  # noqa: S104
+    host = "localhost" if reviews.host in ("0.0.0.0", "::") else reviews.host  # noqa: S104 - an address that is read, not bound
     url = f"https://{Address(host, reviews.port)}/mutate"
     command = [
         *("curl", "-sS", "--cacert", str(ca), "-H", "Content-Type: application/json"),

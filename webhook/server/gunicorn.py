@@ -60,7 +60,7 @@ def serve_ops(settings: Settings, listener: socket.socket, run_dir: Path) -> Non
     _Gunicorn(listener, run_dir, options, lambda: ops_app(statuses, settings.workers)).run()
 
 
-class _Log(Logger):  # type: ignore[misc]
+class _Log(Logger):  # type: ignore[misc]  # gunicorn publishes no types
     """gunicorn's own messages, by way of the log that everything goes to."""
 
     def setup(self, cfg: Any) -> None:
@@ -68,7 +68,7 @@ class _Log(Logger):  # type: ignore[misc]
         self.error_log.propagate = True
 
 
-class _Gunicorn(BaseApplication):  # type: ignore[misc]
+class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn publishes no types
     """A gunicorn that is configured here and by nothing else."""
 
     def __init__(

@@ -38,7 +38,7 @@ QUIET_SECONDS = 1.0
 """Without a byte, after which a connection may be closed although its client may just be sending."""
 
 
-class BoundedProtocol(ASGIProtocol):  # type: ignore[misc]
+class BoundedProtocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn publishes no types
     """One connection of gunicorn's asgi worker."""
 
     app: Any

@@ -194,7 +194,7 @@ def _ways(namespace: str, patch: dict[str, Any]) -> dict[str, Attempt]:
         "kind": "Namespace",
         "metadata": {"name": namespace, "labels": {"kubernetes.io/metadata.name": namespace}},
     }
-    put["metadata"]["labels"].update(  # type: ignore[index]
+    put["metadata"]["labels"].update(  # type: ignore[index]  # the test has just made it so
         {key: value for key, value in patch["metadata"]["labels"].items() if value}
     )
     path = f"/api/v1/namespaces/{namespace}"

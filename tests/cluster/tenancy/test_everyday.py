@@ -135,7 +135,7 @@ def _kind(cluster: Cluster, world: World) -> Iterator[None]:
             "spec": {"replicas": 1},
         }
         path = THINGS.format(namespace)
-        eventually(lambda: api(ADMIN, "POST", path, thing).status in (201, 409))  # noqa: B023
+        eventually(lambda: api(ADMIN, "POST", path, thing).status in (201, 409))  # noqa: B023 - asked before the loop goes on
     yield
     cluster.kubectl("delete", "crd", "things.example.com", user=ADMIN)
 

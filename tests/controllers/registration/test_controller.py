@@ -100,7 +100,7 @@ class Told(Events):
         self.reasons: list[str] = []
         self.last = ""
 
-    def emit(self, involved: Any, type: str, reason: str, message: str, **more: Any) -> None:  # noqa: A002
+    def emit(self, involved: Any, type: str, reason: str, message: str, **more: Any) -> None:  # noqa: A002 - as the method is called there
         assert involved["kind"] == "Namespace"
         self.reasons.append(reason)
         self.last = message

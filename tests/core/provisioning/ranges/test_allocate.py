@@ -32,7 +32,7 @@ FEW, ELSE = SccSettings(uid_allocator_range=SHORT), SccSettings(uid_allocator_ra
 def live(name: str, ids: str | None = None, **fields: object) -> LiveNamespace:
     annotations = {} if ids is None else {UID_RANGE: ids}
     plain = LiveNamespace(name, f"uid-{name}", "1", annotations, created="2026-01-01T00:00:00Z")
-    return replace(plain, **fields)  # type: ignore[arg-type]
+    return replace(plain, **fields)  # type: ignore[arg-type]  # values of a test's own table
 
 
 def claims(**blocks: int) -> Mapping[str, Claim]:
