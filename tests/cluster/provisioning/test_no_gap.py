@@ -12,6 +12,7 @@ from tests.cluster.cluster import ADMIN, ALICE
 from tests.cluster.objects import pod
 from tests.cluster.process import eventually, read
 from tests.cluster.provisioning.parts import ACCOUNT_DEFAULT, DENY, NOTE, PROVISIONED, made
+from tests.cluster.tenantgate import Tenantgate
 from webhook.cluster.client import Api, ApiError, connect
 from webhook.core.model.objects import Json
 
@@ -26,7 +27,7 @@ TEMPLATE = (DENY, NOTE, ACCOUNT_DEFAULT)
 pytestmark = pytest.mark.usefixtures("controller")
 
 
-def in_force(tenantgate):
+def in_force(tenantgate: Tenantgate) -> set[str]:
     """Return the policy sets that the webhook's workers decide by."""
     lines = read(f"{tenantgate.ops}/metrics").splitlines()
     return {line for line in lines if line.startswith("tenantgate_policy_set_info{")}
